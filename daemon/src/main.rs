@@ -1,0 +1,2 @@
+//! The `quire` program.
+fn main() {}
