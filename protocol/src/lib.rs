@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Everything that two Quire devices, or a device and its app, must agree on. Pure: no IO, no clock, no
+//! randomness. `README.md` beside this crate says the same in prose, with the byte layouts.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod clock;
+pub mod document;
+pub mod domain;
+pub mod gate;
+pub mod id;
+pub mod identity;
+pub mod limits;
+pub mod record;

@@ -1,0 +1,107 @@
+use automerge::AutoCommit;
+
+use super::*;
+use crate::document::{Base, Edit, Life, creation, load, project, seed, write};
+
+const ID: DocId = DocId([0xd0; 16]);
+const LOG: Incarnation = Incarnation([7; 16]);
+
+fn color(value: &str) -> Vec<(&'static str, ScalarValue)> {
+    vec![(key::LIFE, 2.into()), ("color", value.into()), ("type", ScalarValue::Int(1))]
+}
+
+fn pass(raw: &[u8], kind: RecordKind) -> Screened {
+    screen(ID, LOG, kind, raw).unwrap()
+}
+
+#[test]
+fn a_creation_reads_the_same_with_and_without_a_document() {
+    for text in [None, Some("the quick fox")] {
+        let seed = text.map(|t| seed(ID, t));
+        let mut values = color("red");
+        if text.is_some() {
+            values.push((key::NOTE_FORM, "text".into()));
+        }
+        let made = creation(ID, LOG, seed.as_ref(), values);
+        let screened_seed = seed.as_ref().map(|s| pass(s.raw_bytes(), RecordKind::SEED));
+        let fast = admit_creation(ID, screened_seed.as_ref(), &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
+        let mut doc = load(ID, []).unwrap();
+        if let Some(seed) = &screened_seed {
+            doc = admit(&doc, seed).unwrap();
+        }
+        let doc = admit(&doc, &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
+        assert_eq!(project(&doc, None), fast);
+        assert_eq!(fast.get("note").cloned(), text.map(|t| Register::Text(t.into())));
+    }
+}
+
+#[test]
+fn edits_pass_and_forgeries_do_not() {
+    let made = creation(ID, LOG, None, color("red"));
+    let doc = load(ID, [made.raw_bytes().to_vec()]).unwrap();
+    let edit = Edit { values: vec![("color".into(), Register::Text("blue".into()))], note: None, life: Life::Keep };
+    let written = write(&doc, ID, LOG, Base::Present, &edit).unwrap();
+    let (kind, raw) = &written[0];
+    let after = admit(&doc, &pass(raw, *kind)).unwrap();
+    assert_eq!(project(&after, None).get("color"), Some(&Register::Text("blue".into())));
+    assert_eq!(screen(ID, Incarnation([8; 16]), *kind, raw).err(), Some(Reason::NotCausal), "another's log");
+    assert_eq!(admit(&after, &pass(raw, *kind)).err(), Some(Reason::NotCausal), "twice");
+    let empty = load(ID, []).unwrap();
+    assert_eq!(admit(&empty, &pass(raw, *kind)).err(), Some(Reason::NotCausal), "its past is missing");
+}
+
+#[test]
+fn no_flipped_bit_and_no_cut_passes_unseen() {
+    let raw = creation(ID, LOG, None, color("red")).raw_bytes().to_vec();
+    for bit in 0..raw.len() * 8 {
+        let mut bad = raw.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(screen(ID, LOG, RecordKind::CHANGE, &bad).is_err(), "bit {bit}");
+    }
+    for length in 0..raw.len() {
+        assert!(screen(ID, LOG, RecordKind::CHANGE, &raw[..length]).is_err());
+    }
+}
+
+/// A change with the fields an attacker would choose, checksum right.
+fn forged(change: impl FnOnce(&mut ExpandedChange)) -> Vec<u8> {
+    let mut expanded = creation(ID, LOG, None, color("red")).decode();
+    expanded.hash = None;
+    change(&mut expanded);
+    Change::from(expanded).raw_bytes().to_vec()
+}
+
+#[test]
+fn changes_that_would_kill_automerge_are_set_aside() {
+    let huge = std::num::NonZeroU64::new(u64::from(u32::MAX) - 2).unwrap();
+    let cases: [(&str, Vec<u8>); 6] = [
+        ("no dependencies, seq 2", forged(|c| (c.seq, c.deps) = (2, vec![]))),
+        ("time that overflows", forged(|c| c.time = i64::MIN)),
+        ("operation counter bomb", forged(|c| c.start_op = huge)),
+        ("no operation", forged(|c| c.operations.clear())),
+        ("a new object", forged(|c| c.operations[1].action = OpType::Make(automerge::ObjType::Map))),
+        ("a deleted key", forged(|c| c.operations[1].action = OpType::Delete)),
+    ];
+    let doc = load(ID, []).unwrap();
+    for (name, raw) in cases {
+        let verdict = screen(ID, LOG, RecordKind::CHANGE, &raw).and_then(|s| admit(&doc, &s).map(drop));
+        assert!(verdict.is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_seed_is_bound_to_its_text_and_document() {
+    let raw = seed(ID, "first").raw_bytes().to_vec();
+    assert!(screen(ID, LOG, RecordKind::SEED, &raw).is_ok());
+    assert!(screen(DocId([1; 16]), LOG, RecordKind::SEED, &raw).is_err());
+    assert!(screen(ID, LOG, RecordKind::CHANGE, &raw).is_err());
+}
+
+#[test]
+fn foreign_automerge_documents_do_not_pass() {
+    let mut doc = AutoCommit::new().with_actor(ActorId::from(LOG.0));
+    doc.put(ROOT, "a", 1).unwrap();
+    doc.commit();
+    let raw = doc.get_changes(&[])[0].raw_bytes().to_vec();
+    assert!(screen(ID, LOG, RecordKind::CHANGE, &raw).is_err());
+}
