@@ -124,6 +124,9 @@ impl Screened {
 
 fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), Reason> {
     let actor = screened.change.actor_id().to_bytes();
+    if screened.change.deps().is_empty() {
+        return Err(Reason::NotCausal);
+    }
     let right = match screened.kind {
         RecordKind::SEED => {
             let text = inserted_text(&screened.decoded);

@@ -9,7 +9,7 @@ use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType, SortedVec};
 use automerge::{ActorId, Change, ExpandedChange, ObjType, ScalarValue};
 
 use super::key;
-use crate::id::{ChangeId, DocId, Incarnation};
+use crate::id::{DocId, Incarnation};
 
 /// Operations of the genesis: it makes `note`, `props` and `refs`.
 pub const GENESIS_OPS: u64 = 3;
@@ -67,11 +67,6 @@ pub fn creation<'a>(
         None => (genesis(id).hash(), GENESIS_OPS + 1),
     };
     change(ActorId::from(log.0), start, vec![dependency], operations)
-}
-
-/// Name of a document's genesis.
-pub(crate) fn genesis_id(id: DocId) -> ChangeId {
-    ChangeId(genesis(id).hash().0)
 }
 
 fn root_op(name: &str, action: OpType) -> Op {

@@ -202,7 +202,7 @@ fn put_life(tx: &mut Transaction<'_>, life: Life) -> Result<(), WriteError> {
 fn visible_life(tx: &Transaction<'_>) -> Result<Vec<i64>, WriteError> {
     let all = tx.get_all(ROOT, key::LIFE)?;
     let number = |value: Value<'_>| match value {
-        Value::Scalar(scalar) => scalar.to_i64(),
+        Value::Scalar(scalar) => scalar.as_i64(),
         Value::Object(_) => None,
     };
     Ok(all.into_iter().filter_map(|(value, _)| number(value)).collect())
