@@ -178,13 +178,28 @@ type Parts = (Option<i64>, Identity, Map<String, Value>);
 /// The bad member, empty for the item itself, and the message.
 type Refusal = (&'static str, String);
 
-fn members_of(kind: Kind, position: &str, sent: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+fn members_of(
+    kind: Kind,
+    position: &str,
+    mut sent: Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    let taken = |member: &Member, value| {
+        coerce(member, value).map_err(|error| (member.name, error.message(position)))
+    };
+    if sent.keys().all(|name| kind.member(name).is_some_and(|m| m.name == name && m.role != Role::Secret)) {
+        // What nearly every app sends: nothing to rename and nothing to drop, so the map is kept.
+        for (name, value) in &mut sent {
+            if let Some(member) = kind.member(name) {
+                *value = taken(member, value.take())?;
+            }
+        }
+        return Ok(sent);
+    }
     let mut members = Map::with_capacity(sent.len().min(kind.members().len()));
     for (name, value) in sent {
-        let Some(member) = kind.member(&name).filter(|member| member.role != Role::Secret) else { continue };
-        let value = coerce(member, value).map_err(|error| (error.member, error.message(position)))?;
-        let name = if name == member.name { name } else { member.name.to_owned() };
-        members.insert(name, value);
+        if let Some(member) = kind.member(&name).filter(|member| member.role != Role::Secret) {
+            members.insert(member.name.to_owned(), taken(member, value)?);
+        }
     }
     Ok(members)
 }
