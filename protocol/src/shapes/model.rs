@@ -1,0 +1,84 @@
+//! The `synchronize` codec: a `SynchronizationModel` as items, and an answer as `ApiResult<SynchronizationModel>`.
+
+mod read;
+mod write;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::domain::Kind;
+
+pub use read::{read, read_items};
+pub use write::{Answer, write, write_item};
+
+/// The action's parameter, which begins every key of a `ModelState`.
+pub const PARAMETER: &str = "synchronizationModel";
+
+/// What an app sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SynchronizationModel {
+    /// `AccountApplicationId`, 0 when absent: which application this is, and so whose cursor.
+    pub account_application_id: i64,
+    /// `ApplicationType` as it was sent, 0 when absent.
+    pub application_type: Value,
+    /// `LastSyncTimestamp` as it was sent; a valid date text.
+    pub last_sync: Option<String>,
+    /// `Account.AccountId`: the account this request speaks for.
+    pub request_account: Option<i64>,
+    /// The usable items, each identity once.
+    pub items: Vec<Item>,
+    /// What is wrong with the others.
+    pub item_errors: Vec<ItemError>,
+}
+
+/// One usable item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it was in the request, such as `Markings[3]`.
+    pub position: String,
+    /// Its own `AccountId`, unless that is 0 or absent.
+    pub account: Option<i64>,
+    /// Which item it is.
+    pub identity: Identity,
+    /// The members that were sent, by their documented names and as their types; never a secret.
+    pub members: Map<String, Value>,
+}
+
+/// Which item of its kind an item is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// The documented key as text: a GUID in lower case with hyphens, a number in decimal; of a book `n:` with its
+    /// `booksBookID`, else `i:` with its `bookIdentifier`.
+    Key(String),
+    /// A marking or activity without `syncGuid` but with the row number that a daemon gave it.
+    RowId(i64),
+    /// A marking or activity with neither.
+    New,
+}
+
+/// An item that cannot be used; the others still can.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{position}: {message}")]
+pub struct ItemError {
+    /// Where it was in the request, such as `Markings[3]`.
+    pub position: String,
+    /// The documented name of the bad member; empty when the item itself is at fault.
+    pub member: String,
+    /// The reason in the words of Json.NET; never a secret.
+    pub message: String,
+}
+
+/// A model that cannot be used at all: HTTP 400.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// The member at fault; empty for the model itself.
+    pub path: String,
+    /// The reason in the words of Json.NET.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests;
