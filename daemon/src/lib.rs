@@ -1,1 +1,4 @@
 //! Placeholder.
+
+#[cfg(feature = "server")]
+pub mod http;

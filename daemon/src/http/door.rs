@@ -1,0 +1,200 @@
+//! The way of one request: guard, caller, token, body, router, and what every answer carries. No layer of a router
+//! comes before this, so none can forget it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPECT, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
+use axum::response::Response;
+use futures_util::{FutureExt, StreamExt};
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+use super::bodies::{self, BodyError};
+use super::caller::{Caller, Standing};
+use super::guard::{self, Rules, SharedRules};
+use super::problem::{Asked, Family, HttpError, first_segment};
+use super::server::{Limits, wait_for_stop};
+
+/// Everything one request needs, shared by all connections.
+#[derive(Clone)]
+pub struct Door {
+    router: Router,
+    rules: SharedRules,
+    limits: Limits,
+    body_memory: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// A door before `router`. Event streams end when `stop` becomes true.
+    #[must_use]
+    pub fn new(router: Router, rules: SharedRules, limits: Limits, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            // The bound of axum's own extractors (2 MiB) would come before ours, in words that are no shape's.
+            router: router.layer(DefaultBodyLimit::disable()),
+            rules,
+            limits,
+            body_memory: Arc::new(Semaphore::new(limits.body_memory)),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            stop,
+        }
+    }
+
+    /// Answers one request. Handlers find the [`Caller`] among its extensions and the body in memory.
+    pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response {
+        let (parts, body) = request.into_parts();
+        let mut response = match admit(&parts, caller, &self.rules.load()) {
+            Err(refusal) => refusal,
+            Ok(()) => self.take(caller, parts, body).await,
+        };
+        harden(&mut response);
+        response
+    }
+
+    async fn take(&self, caller: Caller, mut parts: Parts, mut body: Incoming) -> Response {
+        let asked = Asked::from(&parts);
+        let limit = self.limits.body_bytes(asked.family());
+        let read =
+            bodies::read(&parts.headers, &mut body, limit, self.limits.body_time, &self.body_memory).await;
+        let held = match read {
+            Ok(held) => held,
+            Err(why) => {
+                // A client that waits for `100 Continue` has sent nothing and will send nothing.
+                if why != BodyError::TooSlow && !parts.headers.contains_key(EXPECT) {
+                    tokio::spawn(bodies::linger(body));
+                }
+                return asked.family().refuse(why.status(), why.to_string());
+            }
+        };
+        parts.extensions.insert(caller);
+        // `held` lives until the handler has answered: until then its memory counts.
+        let request = Request::from_parts(parts, Body::from(held.bytes.clone()));
+        let response = self.route(request, asked.family()).await;
+        self.finish(response, &asked)
+    }
+
+    /// A handler that panics costs its caller an answer, and nobody else anything.
+    async fn route(&self, request: Request<Body>, family: Family) -> Response {
+        match AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Err(_) => {
+                tracing::error!("a request handler panicked; this is a bug in Quire");
+                family.refuse(StatusCode::INTERNAL_SERVER_ERROR, "An error has occurred.")
+            }
+        }
+    }
+
+    fn finish(&self, response: Response, asked: &Asked) -> Response {
+        let bare = !response.headers().contains_key(CONTENT_TYPE) && response.body().is_end_stream();
+        match response.status() {
+            StatusCode::NOT_FOUND if bare => asked.not_found(),
+            StatusCode::METHOD_NOT_ALLOWED if bare => with_allow(asked.method_not_allowed(), &response),
+            _ if is_event_stream(&response) => self.stream(response, asked.family()),
+            _ => response,
+        }
+    }
+
+    /// Event streams never end by themselves: they are counted, and end when the daemon stops.
+    fn stream(&self, response: Response, family: Family) -> Response {
+        let Ok(permit) = Arc::clone(&self.streams).try_acquire_owned() else {
+            return family.refuse(StatusCode::SERVICE_UNAVAILABLE, "Too many event streams are open.");
+        };
+        let stopped = wait_for_stop(self.stop.clone());
+        response.map(|body| {
+            let counted = body.into_data_stream().map(move |part: Result<Bytes, _>| {
+                let _ = &permit;
+                part
+            });
+            Body::from_stream(counted.take_until(Box::pin(stopped)))
+        })
+    }
+}
+
+/// Everything that is decided by the head of a request alone.
+// The error is an answer and is built once, at the end of a request's way.
+#[allow(clippy::result_large_err)]
+fn admit(parts: &Parts, caller: Caller, rules: &Rules) -> Result<(), Response> {
+    let path = parts.uri.path();
+    let family = Family::of(path);
+    guard::check(parts, rules).map_err(|refusal| family.refuse(refusal.status(), refusal.to_string()))?;
+    let standing = caller.standing(rules);
+    if standing == Standing::Refused {
+        let why = "The calling process does not belong to the user of this daemon.";
+        return Err(family.refuse(StatusCode::FORBIDDEN, why));
+    }
+    let needed = standing == Standing::NeedsToken || needs_token(path);
+    if needed && !rules.token.is_borne_by(&parts.headers) {
+        return Err(unauthorized(family));
+    }
+    Ok(())
+}
+
+/// Quire's own API, the metrics and the dashboard. Folded like [`first_segment`]: rather ask once too often.
+fn needs_token(path: &str) -> bool {
+    let first = first_segment(path);
+    first.is_empty() || ["v1", "metrics"].iter().any(|own| first.eq_ignore_ascii_case(own))
+}
+
+fn unauthorized(family: Family) -> Response {
+    let why = match family {
+        Family::Native => "Send `Authorization: Bearer` with the content of the API token file.".to_owned(),
+        Family::Shape => HttpError::no_authorization().message,
+    };
+    let mut response = family.refuse(StatusCode::UNAUTHORIZED, why);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn with_allow(mut told: Response, response: &Response) -> Response {
+    if let Some(allow) = response.headers().get(ALLOW) {
+        told.headers_mut().insert(ALLOW, allow.clone());
+    }
+    told
+}
+
+fn is_event_stream(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// What every answer carries, and what none may.
+fn harden(response: &mut Response) {
+    const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let grants = |name: &&HeaderName| name.as_str().starts_with("access-control-allow-");
+    let granted: Vec<HeaderName> = headers.keys().filter(grants).cloned().collect();
+    for name in granted {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_of_a_guarded_path_goes_without_a_token() {
+        for path in
+            ["/v1", "/v1/", "/v1/status", "//v1/status", "/V1/status", "/metrics", "/Metrics", "/", "//", ""]
+        {
+            assert!(needs_token(path), "{path}");
+        }
+        for path in ["/healthz", "/readyz", "/api/synchronization/synchronize", "/id", "/v10", "/help"] {
+            assert!(!needs_token(path), "{path}");
+        }
+    }
+}
