@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The shell of Quire.
+
+pub mod channel;
