@@ -15,8 +15,9 @@ async fn says(bytes: Vec<u8>, me: StaticKey, house: House) -> (Vec<u8>, ChannelE
         let _ = near.read_to_end(&mut heard).await;
         heard
     };
-    let (heard, accepted) = tokio::join!(stranger, accept(far, &me, &house));
-    (heard, accepted.unwrap_err())
+    // An open channel would keep the stranger waiting: fail at once instead.
+    let turned_away = async { accept(far, &me, &house).await.unwrap_err() };
+    tokio::join!(stranger, turned_away)
 }
 
 fn hello(from: &StaticKey, to: &StaticKey) -> Vec<u8> {
