@@ -8,8 +8,8 @@
 //! its [`Tag`] can be recognised only by those who know this device's public key. Names and tag are
 //! chosen anew with every set of network interfaces, so a travelling device is not followed by them.
 //!
-//! All work happens on one thread of its own ([`keeper`]); no type of the multicast DNS library leaves
-//! [`responder`].
+//! All work happens on one thread of its own (`keeper`); no type of the multicast DNS library leaves
+//! `responder`.
 
 mod address;
 mod backoff;
@@ -50,7 +50,7 @@ pub struct Advert {
 /// Somebody who says to be a Quire daemon. A hint, never proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// Where to dial, the most promising first; at least one, at most [`address::MAX_ADDRESSES`].
+    /// Where to dial, the most promising first; at least one, at most sixteen.
     pub addresses: Vec<SocketAddr>,
     /// Tells devices that know the peer's key which peer it is.
     pub tag: Tag,

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -18,6 +18,12 @@ use quire_daemon::discovery::{self, Advert, DiscoveryState};
 
 /// Tells a copy of this program which node it is.
 const NODE: &str = "QUIRE_DISCOVERY_NODE";
+
+/// Tells a copy of this program to hold the port of multicast DNS.
+const HOLD: &str = "QUIRE_DISCOVERY_HOLD";
+
+/// Tells a copy of this program to flood its network.
+const FLOOD: &str = "QUIRE_DISCOVERY_FLOOD";
 
 /// What discovery promises after a network came back, and more than it needs at the start.
 const PROMISED: Duration = Duration::from_secs(10);
@@ -84,12 +90,17 @@ impl Lab {
     }
 
     fn node(&self, host: u8, me: u8) -> Node {
+        self.start(host, "node", (NODE, me))
+    }
+
+    /// Runs one test of this program on a host, with one variable set.
+    fn start(&self, host: u8, test: &str, (variable, me): (&str, u8)) -> Node {
         let program = std::env::current_exe().unwrap();
         let mut child = command(&self.0)
             .args(["exec", &host.to_string()])
             .arg(program)
-            .args(["--exact", "node", "--nocapture", "--test-threads=1"])
-            .env(NODE, me.to_string())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(variable, me.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -176,7 +187,7 @@ impl Node {
             if line.contains(state) {
                 return;
             }
-            // Its lines are the clock here: it looks at its interfaces every two seconds.
+            // Asks five times a second; the deadline is above.
             let _ = self.says_within(Duration::from_millis(200), asked, &["never said"]);
         }
         panic!("node {} did not come to {state} within {PROMISED:?}", self.me);
@@ -268,13 +279,38 @@ fn two_daemons_find_each_other_where_there_is_only_loopback() {
     one.comes_to(start, "working");
 }
 
+/// Holds the port of multicast DNS for itself until its input ends. Does nothing when not asked for.
+#[test]
+fn hold() {
+    if std::env::var_os(HOLD).is_none() {
+        return;
+    }
+    let _v4 = UdpSocket::bind("0.0.0.0:5353").unwrap();
+    println!("\nholding");
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[test]
+fn where_multicast_is_blocked_the_state_says_so_until_it_works() {
+    let Some(lab) = Lab::up("blocked", 1) else { return };
+    // Only version 4 is left, so that holding one port blocks everything.
+    lab.run(&["exec", "1", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+    let start = Instant::now();
+    let holder = lab.start(1, "hold", (HOLD, 1));
+    holder.says(start, &["holding"]);
+    let mut one = lab.node(1, 1);
+    one.comes_to(Instant::now(), "no multicast comes back");
+    drop(holder);
+    one.comes_to(Instant::now(), "working");
+}
+
 /// Forged instances per packet and packets of the flood.
 const FORGED: (u32, u32) = (4, 5_000);
 
 /// Floods host 3's network with forged instances. Does nothing when it is not asked for.
 #[test]
 fn flood() {
-    if std::env::var_os("QUIRE_DISCOVERY_FLOOD").is_none() {
+    if std::env::var_os(FLOOD).is_none() {
         return;
     }
     let socket = UdpSocket::bind("10.77.0.3:5353").unwrap();
@@ -333,7 +369,7 @@ fn a_flood_stays_within_the_budget_and_the_peer_is_found_after_it() {
     let program = std::env::current_exe().unwrap();
     let program = program.to_str().unwrap();
     let flood = Instant::now();
-    lab.run(&["exec", "3", "env", "QUIRE_DISCOVERY_FLOOD=1", program, "--exact", "flood"]);
+    lab.run(&["exec", "3", "env", &format!("{FLOOD}=1"), program, "--exact", "flood"]);
     eprintln!("flooded for {:?}", flood.elapsed());
     let heard = one.says_within(Duration::from_secs(20), flood, &["never said"]).unwrap_err();
     let forged: HashSet<&str> =
