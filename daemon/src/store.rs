@@ -146,7 +146,10 @@ impl Store {
 
     /// Runs `work` in a writing transaction and commits it to disk when it is `Ok`; a panic of the
     /// database is an error like any other.
-    pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let run = || -> Result<T, E> {
             let mut txn = self.db.begin_write().map_err(StoreError::from)?;
             txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM);

@@ -365,7 +365,8 @@ impl Link {
     fn pump(&mut self, space: &Space, out: &mut Vec<Output>) {
         let shared = self.mine.is_some() && self.theirs.is_some();
         let flying: usize = self.in_flight.iter().map(|(_, _, bytes)| bytes).sum();
-        let lacking = self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.refused.contains(&log));
+        let lacking =
+            self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.refused.contains(&log));
         if shared && lacking && !self.fetching && !self.dry && flying < WINDOW {
             self.fetching = true;
             let mut after = self.sent.clone();

@@ -35,8 +35,10 @@ fn pair() -> (Session, Session) {
     b.handle(Input::Committed(vec![(space(), Clock::default())]), 0);
     let from_a: Vec<Message> = sends(hello_a);
     let from_b: Vec<Message> = sends(hello_b);
-    let mut replies_b: Vec<Message> = from_a.into_iter().flat_map(|m| sends(b.handle(Input::Received(m), 0))).collect();
-    let replies_a: Vec<Message> = from_b.into_iter().flat_map(|m| sends(a.handle(Input::Received(m), 0))).collect();
+    let mut replies_b: Vec<Message> =
+        from_a.into_iter().flat_map(|m| sends(b.handle(Input::Received(m), 0))).collect();
+    let replies_a: Vec<Message> =
+        from_b.into_iter().flat_map(|m| sends(a.handle(Input::Received(m), 0))).collect();
     for message in replies_a {
         b.handle(Input::Received(message), 0);
     }
