@@ -142,6 +142,7 @@ pub struct Layer {
     pub api_auth: Option<Given<ApiAuth>>,
     pub api_hosts: Option<Given<Vec<String>>>,
     pub api_allow_uids: Option<Given<Vec<u32>>>,
+    pub remarks: Vec<String>,
 }
 
 /// The effective configuration.
@@ -169,6 +170,7 @@ pub struct Config {
     pub api_hosts: Vec<String>,
     /// Users, beside the daemon's own, whose processes may call.
     pub api_allow_uids: Vec<u32>,
+    remarks: Vec<String>,
     sources: BTreeMap<&'static str, Source>,
     loader: Loader,
 }
@@ -182,6 +184,12 @@ impl Config {
     /// The configuration file, whether or not it exists; none without a home folder and `--config`.
     pub fn file(&self) -> Option<&Path> {
         self.loader.file.as_deref()
+    }
+
+    /// What is worth a warning though it can be used. The log starts after the configuration is read, so
+    /// that it is said by whoever started the log.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Reads everything again, with the flags and the environment of the start.
@@ -270,6 +278,7 @@ impl Loader {
             api_auth: pick!("api.auth", api_auth, ApiAuth::SameUser),
             api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
             api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
+            remarks: file.remarks.clone(),
             sources: merge.sources,
             loader: self.clone(),
         };

@@ -6,10 +6,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::channel;
 use tokio::sync::watch::Receiver;
 
-use crate::config::Config;
+use crate::config::{self, Config, Reload};
 use crate::folder::{self, Folder, FolderError, Ready};
+use crate::logging;
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +53,17 @@ pub async fn run(config: Config, mut shutdown: Receiver<bool>) -> Result<(), Sta
         token_file: folder.token_file(),
     };
     let _ready = folder::write_ready(&folder, &ready)?;
-    let _ = shutdown.wait_for(|stop| *stop).await;
-    Ok(())
+    let (tx, mut reloads) = channel(1);
+    let watch = config::watch(&config, tx);
+    if let Err(error) = &watch {
+        tracing::warn!(%error);
+    }
+    loop {
+        tokio::select! {
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+            Some(Reload::Changed { config, .. }) = reloads.recv() => logging::set_level(config.log),
+        }
+    }
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, StartError> {

@@ -3,6 +3,7 @@
 
 use std::fmt::{Debug, Write as _};
 use std::io::{IsTerminal as _, Write};
+use std::sync::OnceLock;
 
 use tracing::Level;
 use tracing::field::Field;
@@ -24,29 +25,28 @@ const MAX_VALUE_CHARS: usize = 256;
 /// Our crates. Others speak only of trouble, since they do not know what is private.
 const OURS: &str = "quire";
 
-/// Changes the level while running.
-#[derive(Clone, Debug)]
-pub struct Logging {
-    filter: Handle<Targets, Registry>,
-}
-
-impl Logging {
-    /// From now on, lines of this level and the more important ones.
-    pub fn set_level(&self, level: Level) {
-        // Fails only when the subscriber is gone, at the very end.
-        let _ = self.filter.reload(targets(level));
-    }
-}
+/// The filter of this process, once there is one.
+static FILTER: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging for the whole process. A second call changes nothing.
-pub fn start(format: LogFormat, level: Level) -> Logging {
+pub fn start(format: LogFormat, level: Level) {
     let (filter, handle) = tracing_subscriber::reload::Layer::new(targets(level));
     let layer = match format {
         LogFormat::Text => text(std::io::stderr, colours()).with_filter(filter).boxed(),
         LogFormat::Json => json(std::io::stderr).with_filter(filter).boxed(),
     };
-    let _ = tracing_subscriber::registry().with(layer).try_init();
-    Logging { filter: handle }
+    if tracing_subscriber::registry().with(layer).try_init().is_ok() {
+        // Nobody else has set it, since only one subscriber can be the process's.
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// From now on, lines of this level and the more important ones. Does nothing before [`start`].
+pub fn set_level(level: Level) {
+    if let Some(filter) = FILTER.get() {
+        // Fails only when the subscriber is gone, at the very end.
+        let _ = filter.reload(targets(level));
+    }
 }
 
 fn targets(level: Level) -> Targets {

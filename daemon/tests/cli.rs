@@ -219,6 +219,40 @@ fn a_service_manager_is_told() {
 }
 
 #[test]
+fn a_bad_change_of_the_configuration_is_refused_and_the_daemon_runs_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, "discovery = false\napi = '127.0.0.1:0'\npeer = '127.0.0.1:0'\n").unwrap();
+    let data = folder.path().join("data");
+    let child = quire()
+        .args(["serve", "--config", path(&config), "--data-dir", path(&data)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut daemon = Daemon(child);
+    let log = BufReader::new(daemon.0.stderr.take().unwrap()).lines();
+    wait(|| ready(&data).is_some());
+    // The watcher starts about when the daemon is ready: the change is repeated until it is seen.
+    let writer = std::thread::spawn({
+        let config = config.clone();
+        move || {
+            let began = Instant::now();
+            while config.exists() && began.elapsed() < DEADLINE {
+                std::fs::write(&config, "name = 7\n").unwrap();
+                std::thread::park_timeout(Duration::from_secs(1));
+            }
+        }
+    });
+    let refused = log.map(Result::unwrap).find(|line| line.contains("refused"));
+    assert!(refused.as_ref().is_some_and(|line| line.contains("c.toml:1:8")), "{refused:?}");
+    std::fs::remove_file(&config).unwrap();
+    writer.thread().unpark();
+    writer.join().unwrap();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
 fn a_closed_pipe_is_quiet() {
     let mut child =
         quire().args(["serve", "--help"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -319,7 +319,7 @@ impl Wire {
                 return Err(std::io::Error::new(ErrorKind::TimedOut, "it took too long"));
             }
             if self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                return Err(std::io::Error::new(ErrorKind::Other, "it was interrupted"));
+                return Err(std::io::Error::other("it was interrupted"));
             }
             self.stream.set_read_timeout(Some(left.min(LOOK_EVERY)))?;
             match self.stream.read(&mut self.buffer) {

@@ -117,17 +117,20 @@ impl Cast {
         Ok(cast)
     }
 
+    /// Waits for those that were just started.
     fn wait_ready(&mut self, story: &Story) -> Result<(), Failure> {
         for host in [&mut self.desk, &mut self.phone] {
+            if host.ready().is_ok() {
+                continue;
+            }
             let what = format!("{} becomes ready", host.name());
-            let ((), took) = story.wait(&what, WITHIN, || host.look_ready())?;
-            let ready = host.ready()?;
+            story.wait(&what, WITHIN, || host.look_ready())?;
+            let (ready, took) = (host.ready()?, millis(host.age()));
             story.tell(format!(
-                "{:5}  apps at {}, peers at {}, ready after {}",
+                "{:5}  apps at {}, peers at {}, ready after {took}",
                 host.name(),
                 ready.api,
                 ready.peer,
-                millis(took)
             ))?;
         }
         Ok(())

@@ -19,6 +19,9 @@ pub(super) fn run(loader: Loader) -> Result<(), Failure> {
     let config = loader.load()?;
     rustix::process::umask(PRIVATE);
     logging::start(config.log_format, config.log);
+    for remark in config.remarks() {
+        tracing::warn!("{remark}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(run_until_told(config));
     // A task that still works on something nobody waits for must not hold up the end.

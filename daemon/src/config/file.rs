@@ -30,7 +30,11 @@ const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), p
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
     match open(path) {
-        Ok(file) => parse(path, &read(path, file)?),
+        Ok(file) => {
+            let mut remarks = Vec::new();
+            let text = read(path, file, &mut remarks)?;
+            Ok(Layer { remarks, ..parse(path, &text)? })
+        }
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Layer::default()),
         Err(error) => Err(unreadable(path, error.to_string())),
     }
@@ -42,13 +46,13 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).custom_flags(nonblock).open(path)
 }
 
-fn read(path: &Path, file: File) -> Result<String, ConfigError> {
+fn read(path: &Path, file: File, remarks: &mut Vec<String>) -> Result<String, ConfigError> {
     let about = file.metadata().map_err(|error| unreadable(path, error.to_string()))?;
     if !about.is_file() {
         return Err(unreadable(path, "is not a regular file".to_owned()));
     }
     if about.permissions().mode() & 0o002 != 0 {
-        tracing::warn!(file = %path.display(), "everybody may write the configuration file; `chmod o-w` it");
+        remarks.push(format!("everybody may write {}; `chmod o-w` it", path.display()));
     }
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG_BYTES + 1)
@@ -111,7 +115,7 @@ impl Reader<'_> {
         let twice = match key {
             "data_dir" => {
                 let value = self.string(found, |text| Ok(PathBuf::from(text)))?;
-                put(self.from_here(value), &mut self.layer.data_dir, source.clone())
+                put(self.beside_the_file(value), &mut self.layer.data_dir, source.clone())
             }
             "api" | "api.address" => {
                 put(self.string(found, value::address)?, &mut self.layer.api, source.clone())
@@ -148,7 +152,7 @@ impl Reader<'_> {
     }
 
     /// A relative folder is meant as seen from the file, wherever the program was started.
-    fn from_here(&self, folder: PathBuf) -> PathBuf {
+    fn beside_the_file(&self, folder: PathBuf) -> PathBuf {
         let base = self.path.parent().unwrap_or(Path::new(""));
         environment::absolute(base.join(folder))
     }

@@ -102,6 +102,9 @@ fn reload(current: &mut Config) -> Option<Reload> {
             return Some(Reload::Refused(error));
         }
     };
+    for remark in new.remarks() {
+        tracing::warn!("{remark}");
+    }
     if current.same_values(&new) {
         return None;
     }

@@ -64,6 +64,7 @@ pub(super) struct Host {
     program: PathBuf,
     base: PathBuf,
     child: Option<Child>,
+    started: Instant,
     ready: Option<Ready>,
     interrupted: Arc<AtomicBool>,
 }
@@ -80,7 +81,7 @@ impl Host {
         DirBuilder::new().mode(0o700).create(&base)?;
         // Its own, empty configuration: that of the user is for the user's daemon.
         File::create(base.join("config.toml"))?;
-        Ok(Self { name, program, base, child: None, ready: None, interrupted })
+        Ok(Self { name, program, base, child: None, started: Instant::now(), ready: None, interrupted })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -103,6 +104,7 @@ impl Host {
         let child = started
             .map_err(|error| Failure::Said(format!("cannot start {}: {error}", self.program.display())))?;
         self.child = Some(child);
+        self.started = Instant::now();
         self.ready = None;
         Ok(())
     }
@@ -124,6 +126,11 @@ impl Host {
                 command.args(["--peer", ANY_LOOPBACK_PORT, "--no-discovery", "--connect", address])
             }
         };
+    }
+
+    /// How long ago its process was started.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Whether it has come up since it was started; an error when it has ended instead.
