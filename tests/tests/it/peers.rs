@@ -77,7 +77,9 @@ fn two_that_are_never_online_together_meet_in_a_third() {
     hub.pair_with(&day);
     hub.pair_with(&night);
     // From here on the hub is reached only by the address that configuration names: the remembered one is stale.
-    [&mut day, &mut night, &mut hub].map(Daemon::stop);
+    for daemon in [&mut day, &mut night, &mut hub] {
+        daemon.stop();
+    }
     hub.restart_with(|options| options.peer = "127.0.0.1:0".into());
     let way = hub.peer_address();
     let configured = |options: &mut Options| {
