@@ -4,7 +4,6 @@ use super::pair;
 use quire_tests::app::{App, everything, success};
 use quire_tests::process::{Daemon, SYNCHRONIZE};
 use quire_tests::sample::{self, GUID, MARKINGS_ACCOUNT, SECRETS, With, assert_same_item};
-use quire_tests::wait::{PATIENCE, eventually};
 use serde_json::{Value, json};
 
 /// Account of the documented request's `Account`, to which items without an account of their own belong.
@@ -39,7 +38,7 @@ fn an_answer_has_the_documented_members_in_the_documented_order() {
 fn the_documented_request_arrives_complete_at_the_other_daemon() {
     let (desk, phone) = pair();
     success(desk.synchronize(&sample::request()));
-    assert_arrived(&phone, &sample::request());
+    assert_arrived(&desk, &phone, &sample::request());
     let marking = find_marking(&phone);
     assert_eq!(marking["SyncIsRemoved"], true, "the documented marking is a removed one");
 }
@@ -49,7 +48,7 @@ fn live_items_of_every_kind_arrive_complete_at_the_other_daemon() {
     let (desk, phone) = pair();
     let live = sample::live_request("live");
     success(desk.synchronize(&live));
-    assert_arrived(&phone, &live);
+    assert_arrived(&desk, &phone, &live);
     let marking = phone.marking(GUID).expect("a live marking is listed");
     assert_eq!(marking["note"], "live sample string 13");
 }
@@ -59,10 +58,9 @@ fn secrets_never_come_back() {
     let (desk, phone) = pair();
     let result = success(desk.synchronize(&sample::request()));
     let here = everything(&desk, REQUEST_ACCOUNT);
-    let there = eventually("the account at the other", PATIENCE, || {
-        Some(everything(&phone, REQUEST_ACCOUNT))
-            .filter(|result| result["Account"]["Email"] == "sample string 3")
-    });
+    wait_in_step(&desk, &phone);
+    let there = everything(&phone, REQUEST_ACCOUNT);
+    assert_eq!(there["Account"]["Email"], "sample string 3");
     for answer in [result, here, there] {
         let text = answer.to_string();
         for secret in ["sample string 6\"", "sample string 12\"", "sample string 13\""] {
@@ -89,33 +87,36 @@ fn secrets_are_dropped_whatever_their_type_and_never_logged_or_stored() {
     assert!(!folder_contains(&desk.data(), canary.as_bytes()), "the data folder holds a password");
 }
 
-/// Waits until a fresh app at `daemon` finds every item of `request`, every member of each.
-fn assert_arrived(daemon: &Daemon, request: &Value) {
-    eventually("the last of the items", PATIENCE, || {
-        let markings = everything(daemon, MARKINGS_ACCOUNT);
-        let settings = everything(daemon, SETTINGS_ACCOUNT);
-        let books = everything(daemon, REQUEST_ACCOUNT);
-        let lists = [
-            (&markings, "Markings"),
-            (&markings, "EPubHistoryActivities"),
-            (&settings, "AccountCodes"),
-            (&books, "Books"),
-            (&books, "BookHtmlPages"),
-            (&books, "BookStyleSheets"),
-        ];
-        let complete =
-            lists.iter().all(|(result, list)| result[list].as_array().is_some_and(|items| items.len() == 1));
-        if !complete || settings["PopupSettings"].is_null() || books["Account"]["Email"].is_null() {
-            return None;
-        }
-        for (result, list) in lists {
-            assert_same_item(&result[list][0], &request[list][0]);
-        }
-        assert_same_item(&settings["PopupSettings"], &request["PopupSettings"]);
-        assert_same_item(&books["Book"], &request["Book"]);
-        assert_same_item(&books["Account"], &without_secrets(&request["Account"]));
-        Some(())
-    });
+/// Waits until `phone` has all that `desk` has, and checks that a fresh app there finds every item of `request`,
+/// every member of each.
+fn assert_arrived(desk: &Daemon, phone: &Daemon, request: &Value) {
+    wait_in_step(desk, phone);
+    let markings = everything(phone, MARKINGS_ACCOUNT);
+    let settings = everything(phone, SETTINGS_ACCOUNT);
+    let books = everything(phone, REQUEST_ACCOUNT);
+    let lists = [
+        (&markings, "Markings"),
+        (&markings, "EPubHistoryActivities"),
+        (&settings, "AccountCodes"),
+        (&books, "Books"),
+        (&books, "BookHtmlPages"),
+        (&books, "BookStyleSheets"),
+    ];
+    for (result, list) in lists {
+        let items = result[list].as_array().unwrap_or_else(|| panic!("no list {list}: {result}"));
+        assert_eq!(items.len(), 1, "the sample has each item twice, and it is kept once: {list} {items:?}");
+        assert_same_item(&items[0], &request[list][0]);
+    }
+    assert_same_item(&settings["PopupSettings"], &request["PopupSettings"]);
+    assert_same_item(&books["Book"], &request["Book"]);
+    assert_same_item(&books["Account"], &without_secrets(&request["Account"]));
+}
+
+/// Waits for every account that the documented request speaks of.
+fn wait_in_step(desk: &Daemon, phone: &Daemon) {
+    for account in [REQUEST_ACCOUNT, SETTINGS_ACCOUNT, MARKINGS_ACCOUNT] {
+        desk.wait_in_step(phone, &format!("account:{account}"));
+    }
 }
 
 fn without_secrets(account: &Value) -> Value {

@@ -110,7 +110,8 @@ fn a_removed_item_that_was_never_seen_is_kept_whole() {
     let gone = marking(&guid).with("SyncIsRemoved", true).with("note", "gone");
     App::new(3, 1).sync(&desk, &[gone]);
 
-    let there =
-        eventually("the removed one", PATIENCE, || marking_in(&everything(&phone, 3), &guid).cloned());
+    desk.wait_in_step(&phone, SPACE);
+    let there = everything(&phone, 3);
+    let there = marking_in(&there, &guid).expect("the removed one");
     assert_eq!((there["note"].as_str(), there["SyncIsRemoved"].as_bool()), (Some("gone"), Some(true)));
 }
