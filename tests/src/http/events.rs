@@ -39,12 +39,7 @@ impl EventStream {
         let mut stream = connect(address, timeout)?;
         stream.write_all(&head_bytes(address, "GET", target, headers, None))?;
         let mut source = BufReader::new(stream);
-        let mut head = read_head(&mut source)?;
-        // The framing is followed by hand below, chunk by chunk, because an event stream has no end to wait for.
-        let chunked = head.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
-        if !chunked {
-            head.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
-        }
+        let head = read_head(&mut source)?;
         Ok(Self { source, head, pending: Vec::new(), last_id: String::new() })
     }
 
