@@ -15,15 +15,16 @@ mod view;
 
 pub use answer::Pending;
 pub use batch::{Batch, Committed};
+pub use synchronize::cursor_candidates;
 pub use view::View;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use automerge::Automerge;
 use lru::LruCache;
 use quire_protocol::clock::Clock;
+use quire_protocol::document::Document;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, DeviceCard, DeviceKey, PublicKey, RosterEntry, Trust};
 
@@ -107,7 +108,7 @@ pub struct Mirror {
 
 /// The one writer's state.
 pub struct Replica {
-    store: Store,
+    store: Option<Arc<Store>>,
     key: DeviceKey,
     channel_key: [u8; 32],
     mirror: Mirror,
@@ -115,7 +116,7 @@ pub struct Replica {
     unpaired: Vec<DeviceId>,
     /// Latest cursor given for each space, in milliseconds.
     last_cursor: HashMap<SpaceNo, i64>,
-    documents: LruCache<(SpaceNo, DocId), Automerge>,
+    documents: LruCache<(SpaceNo, DocId), Document>,
     codec: RowCodec,
 }
 
@@ -129,7 +130,7 @@ pub struct Opening<'a> {
 
 impl Replica {
     /// Opens a replica on an open store, making what a first start needs.
-    pub fn open(store: Store, opening: &Opening<'_>) -> Result<Replica> {
+    pub fn open(store: Arc<Store>, opening: &Opening<'_>) -> Result<Replica> {
         let identity = installation::start(&store, opening)?;
         let key = DeviceKey::from_seed(&identity.device_seed);
         let channel_key = identity.channel_key;
@@ -147,7 +148,7 @@ impl Replica {
         };
         let capacity = std::num::NonZeroUsize::new(DOCUMENTS).unwrap_or(std::num::NonZeroUsize::MIN);
         let mut replica = Replica {
-            store,
+            store: Some(store),
             key,
             channel_key,
             mirror,
@@ -169,7 +170,7 @@ impl Replica {
 
     /// A snapshot of the last commit.
     pub fn view(&self) -> Result<View> {
-        Ok(View::new(self.store.read()?, self.mirror()))
+        Ok(View::new(self.store()?.read()?, self.mirror()))
     }
 
     /// Private key of the encrypted channel.
@@ -179,7 +180,7 @@ impl Replica {
 
     /// Reads everything that is mirrored in memory; after a failed commit the store alone is the truth.
     pub fn reload(&mut self) -> Result<()> {
-        let reader = self.store.read()?;
+        let reader = self.store()?.read()?;
         let names = read_names(&reader)?;
         self.heads = read_heads(&reader)?;
         self.last_cursor = read_last_cursors(&reader)?;
@@ -205,11 +206,20 @@ impl Replica {
             return Ok(());
         }
         let own = Certificate::issue(self.mirror.log, &self.key);
-        self.store.write(|rows| -> Result<()> {
+        self.store()?.write(|rows| -> Result<()> {
             let key = Key::of(Kind::Certificate).log(own.incarnation);
             rows.put(&key, &crate::store::rows::bytes(&own))
         })?;
         self.reload()
+    }
+
+    /// Lets go of the store, so that its file can be opened again.
+    pub fn release(&mut self) {
+        self.store = None;
+    }
+
+    fn store(&self) -> Result<Arc<Store>> {
+        self.store.clone().ok_or_else(|| StoreError::Database("it is being opened again".into()))
     }
 
     /// The key that signs a log, when its device is known.

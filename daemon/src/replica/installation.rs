@@ -50,7 +50,9 @@ pub(super) fn start(store: &Store, opening: &Opening<'_>) -> Result<Identity> {
 
     let same = opening.path.is_none_or(|path| kept.is_some_and(|kept| is_same(path, &kept)));
     if known && !same {
-        tracing::warn!("this data folder is a copy or an older state: it goes on under a new log, nothing is lost");
+        tracing::warn!(
+            "this data folder is a copy or an older state: it goes on under a new log, nothing is lost"
+        );
     }
     let incarnation = incarnation.filter(|_| same).unwrap_or_else(random::bytes);
     let mark = opening.path.map(next_mark).transpose()?;

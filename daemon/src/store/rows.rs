@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use quire_protocol::clock::Clock;
 use quire_protocol::document::Projection;
-use quire_protocol::domain::Kind;
 use quire_protocol::document::Register;
+use quire_protocol::domain::Kind;
 use quire_protocol::id::{DocId, Incarnation};
 use quire_protocol::item::{IDENTITY, KIND};
 use serde::de::DeserializeOwned;
