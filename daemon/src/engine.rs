@@ -36,6 +36,11 @@ impl Engine {
     pub fn channel_key(&self) -> &StaticKey {
         unimplemented!()
     }
+    /// Signs with the device key. `statement` must begin with words that nothing else signed begins with.
+    pub fn sign(&self, statement: &[u8]) -> [u8; 64] {
+        let _ = statement;
+        unimplemented!()
+    }
     /// What is announced, after it is on disk. A receiver that lags gets an error and reads clocks anew.
     pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>> {
         unimplemented!()

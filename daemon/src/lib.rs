@@ -10,6 +10,11 @@ pub mod discovery;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod pairing;
+#[cfg(feature = "server")]
+pub mod peers;
 pub mod random;
 pub mod replica;
 pub mod store;
+pub mod transport;
