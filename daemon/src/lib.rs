@@ -5,16 +5,27 @@
 //! `server` only the engine and its channel remain, for embedding.
 
 pub mod channel;
-#[cfg(feature = "server")]
-pub mod discovery;
 pub mod engine;
-#[cfg(feature = "server")]
-pub mod http;
-#[cfg(feature = "server")]
-pub mod pairing;
-#[cfg(feature = "server")]
-pub mod peers;
+pub mod escape;
+pub mod folder;
 pub mod random;
 pub mod replica;
 pub mod store;
 pub mod transport;
+
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod daemon;
+#[cfg(feature = "server")]
+pub mod discovery;
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod logging;
+#[cfg(feature = "server")]
+pub mod pairing;
+#[cfg(feature = "server")]
+pub mod peers;
