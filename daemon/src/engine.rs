@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{DeviceId, Incarnation, Space};
-use quire_protocol::identity::{DeviceCard, Scope};
+use quire_protocol::identity::{DeviceCard, DeviceKey, Scope};
 use quire_protocol::message::Credentials;
 use quire_protocol::shapes::model::SynchronizationModel;
 use serde_json::{Map, Value};
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
 struct Inner {
     shared: Arc<Shared>,
     channel_key: StaticKey,
+    device_key: Arc<DeviceKey>,
     jobs: std::sync::mpsc::SyncSender<Job>,
     /// What peers' disks have, as they said; kept on disk now and then, so lower after a crash, never higher.
     acknowledged: Mutex<HashMap<DeviceId, BTreeMap<Space, Clock>>>,
@@ -75,6 +76,7 @@ impl Engine {
     fn start(store: Arc<Store>, path: Option<std::path::PathBuf>, name: &str) -> Result<Engine, EngineError> {
         let replica = Replica::open(Arc::clone(&store), &Opening { name, path: path.as_deref() })?;
         let channel_key = StaticKey::from_private(replica.channel_key());
+        let device_key = replica.device_key();
         let mirror = replica.mirror();
         let acknowledged = acknowledged(&replica)?;
         let (events, _) = broadcast::channel(EVENTS);
@@ -88,6 +90,7 @@ impl Engine {
         let inner = Inner {
             shared,
             channel_key,
+            device_key,
             jobs,
             acknowledged: Mutex::new(acknowledged),
             thread: Mutex::new(Some(thread)),
@@ -103,6 +106,11 @@ impl Engine {
     /// The key of the encrypted channel.
     pub fn channel_key(&self) -> &StaticKey {
         &self.inner.channel_key
+    }
+
+    /// Signs with the device key. `statement` must begin with words that nothing else signed begins with.
+    pub fn sign(&self, statement: &[u8]) -> [u8; 64] {
+        self.inner.device_key.sign(statement)
     }
 
     /// What is announced, after it is on disk. A receiver that lags gets an error and reads clocks anew.

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod random;
 pub mod replica;
 pub mod store;
+pub mod transport;
 
 #[cfg(feature = "server")]
 pub mod cli;
@@ -24,3 +25,7 @@ pub mod discovery;
 pub mod http;
 #[cfg(feature = "server")]
 pub mod logging;
+#[cfg(feature = "server")]
+pub mod pairing;
+#[cfg(feature = "server")]
+pub mod peers;

@@ -109,7 +109,7 @@ pub struct Mirror {
 /// The one writer's state.
 pub struct Replica {
     store: Option<Arc<Store>>,
-    key: DeviceKey,
+    key: Arc<DeviceKey>,
     channel_key: [u8; 32],
     mirror: Mirror,
     heads: HashMap<(SpaceNo, Incarnation), HeadRow>,
@@ -132,7 +132,7 @@ impl Replica {
     /// Opens a replica on an open store, making what a first start needs.
     pub fn open(store: Arc<Store>, opening: &Opening<'_>) -> Result<Replica> {
         let identity = installation::start(&store, opening)?;
-        let key = DeviceKey::from_seed(&identity.device_seed);
+        let key = Arc::new(DeviceKey::from_seed(&identity.device_seed));
         let channel_key = identity.channel_key;
         let public = crate::channel::StaticKey::from_private(channel_key).public();
         let card = DeviceCard::issue(&key, public, opening.name);
@@ -171,6 +171,11 @@ impl Replica {
     /// A snapshot of the last commit.
     pub fn view(&self) -> Result<View> {
         Ok(View::new(self.store()?.read()?, self.mirror()))
+    }
+
+    /// The key that signs in this device's name.
+    pub fn device_key(&self) -> Arc<DeviceKey> {
+        Arc::clone(&self.key)
     }
 
     /// Private key of the encrypted channel.

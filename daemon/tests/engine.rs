@@ -20,7 +20,8 @@ async fn say_bytes(engine: &Engine, body: &[u8]) -> model::Answer {
 }
 
 fn marking(guid: u8, more: &Value) -> Value {
-    let mut item = json!({"syncGuid": uuid::Uuid::from_bytes([guid; 16]).to_string(), "AccountId": 3, "content": "c"});
+    let mut item =
+        json!({"syncGuid": uuid::Uuid::from_bytes([guid; 16]).to_string(), "AccountId": 3, "content": "c"});
     for (name, value) in more.as_object().unwrap() {
         item[name] = value.clone();
     }
@@ -100,13 +101,20 @@ async fn a_stale_whole_object_does_not_undo_anothers_edit() {
     let whole = marking(1, &json!({"note": "first", "color": "red", "type": 1}));
     let one = say(&a, &request(1, None, std::slice::from_ref(&whole))).await;
     let two = say(&a, &request(2, None, &[])).await;
-    say(&a, &request(2, Some(&two.cursor), &[marking(1, &json!({"color": "blue", "note": "first and second"}))])).await;
+    say(
+        &a,
+        &request(2, Some(&two.cursor), &[marking(1, &json!({"color": "blue", "note": "first and second"}))]),
+    )
+    .await;
     let mut stale = whole.clone();
     stale["type"] = json!(2);
     stale["note"] = json!("the first");
     let answer = say(&a, &request(1, Some(&one.cursor), &[stale.clone()])).await;
     let now = shown(&a, 1);
-    assert_eq!((&now["color"], &now["type"], &now["note"]), (&json!("blue"), &json!(2), &json!("the first and second")));
+    assert_eq!(
+        (&now["color"], &now["type"], &now["note"]),
+        (&json!("blue"), &json!(2), &json!("the first and second"))
+    );
     assert_eq!(answer.markings.len(), 1, "the merge is told");
     let clock = a.clock(&Space::account(3));
     say(&a, &request(1, Some(&one.cursor), &[stale])).await;
@@ -119,7 +127,8 @@ async fn an_old_copy_without_a_cursor_changes_nothing() {
     let a = Engine::in_memory("a").unwrap();
     let old = marking(1, &json!({"note": "first", "color": "red", "SyncIsRemoved": false}));
     let one = say(&a, &request(1, None, std::slice::from_ref(&old))).await;
-    say(&a, &request(1, Some(&one.cursor), &[marking(1, &json!({"color": "blue", "SyncIsRemoved": true}))])).await;
+    say(&a, &request(1, Some(&one.cursor), &[marking(1, &json!({"color": "blue", "SyncIsRemoved": true}))]))
+        .await;
     let clock = a.clock(&Space::account(3));
     let answer = say(&a, &request(7, None, std::slice::from_ref(&old))).await;
     assert_eq!(a.clock(&Space::account(3)), clock);
@@ -142,7 +151,9 @@ async fn edits_made_apart_merge_and_the_loser_is_shown_on_both() {
     let guid = uuid::Uuid::from_bytes([1; 16]).to_string();
     let patch = |value: Value| value.as_object().unwrap().clone();
     a.patch(&guid, patch(json!({"note": "the quick brown fox", "color": "blue"})), None).await.unwrap();
-    b.patch(&guid, patch(json!({"note": "the quick fox jumps", "color": "green", "chapter": "x"})), None).await.unwrap();
+    b.patch(&guid, patch(json!({"note": "the quick fox jumps", "color": "green", "chapter": "x"})), None)
+        .await
+        .unwrap();
     exchange(&a, &b).await;
     exchange(&b, &a).await;
     assert_eq!(shown(&a, 1), shown(&b, 1));
@@ -170,7 +181,10 @@ async fn large_values_travel_whole() {
     assert!(say(&a, &body).await.is_success());
     exchange(&a, &b).await;
     let got = say(&b, &json!({"Account": {"AccountId": 3}, "AccountApplicationId": 9})).await;
-    assert_eq!((got.html_pages[0]["Content"].as_str(), got.html_pages[0]["BodyContent"].as_str()), (Some(&page[..]), Some(&page[..])));
+    assert_eq!(
+        (got.html_pages[0]["Content"].as_str(), got.html_pages[0]["BodyContent"].as_str()),
+        (Some(&page[..]), Some(&page[..]))
+    );
     assert_eq!(shown(&b, 1)["note"], note);
     assert_eq!(shown(&b, 1)["selectionOuterHtml"], page);
     let clock = a.clock(&Space::account(3));
