@@ -95,7 +95,7 @@ pub fn write(
     let mut tx = fork.transaction();
     put_life(&mut tx, edit.life)?;
     for (name, value) in &edit.values {
-        tx.put(ROOT, name.as_str(), value.to_scalar())?;
+        put(&mut tx, name, value.to_scalar())?;
     }
     if let Some(note) = &edit.note {
         put_note(&mut tx, note)?;
@@ -106,6 +106,24 @@ pub fn write(
         written.push((RecordKind::CHANGE, change.raw_bytes().to_vec()));
     }
     Ok(written)
+}
+
+/// Puts a value over every value its author saw. Where several stand and the new one is among them,
+/// Automerge would delete the others instead, and a deletion leaves no trace for who writes beside it; so
+/// another value goes before.
+fn put(tx: &mut Transaction<'_>, name: &str, value: ScalarValue) -> Result<(), WriteError> {
+    let visible = tx.get_all(ROOT, name)?;
+    if visible.len() > 1 {
+        let stands = |scalar: &ScalarValue| {
+            visible.iter().any(|(seen, _)| matches!(seen, Value::Scalar(seen) if **seen == *scalar))
+        };
+        let other = (0..).map(ScalarValue::Int).find(|other| !stands(other) && *other != value);
+        drop(visible);
+        if let Some(other) = other {
+            tx.put(ROOT, name, other)?;
+        }
+    }
+    Ok(tx.put(ROOT, name, value)?)
 }
 
 /// The document at `base`, and the actor to write with there.
@@ -221,7 +239,7 @@ fn put_note(tx: &mut Transaction<'_>, note: &Register) -> Result<(), WriteError>
     splice(tx, &object, text)?;
     let same_form = matches!(tx.get(ROOT, key::NOTE_FORM)?, Some((Value::Scalar(now), _)) if *now == form);
     if !same_form {
-        tx.put(ROOT, key::NOTE_FORM, form)?;
+        put(tx, key::NOTE_FORM, form)?;
     }
     Ok(())
 }

@@ -107,3 +107,26 @@ fn foreign_automerge_documents_do_not_pass() {
     let raw = doc.get_changes(&[])[0].raw_bytes().to_vec();
     assert!(screen(ID, LOG, RecordKind::CHANGE, &raw).is_err());
 }
+
+#[test]
+fn a_conflict_settled_with_a_value_that_stands_passes() {
+    let made = creation(ID, LOG, None, color("red"));
+    let doc = load(ID, [made.raw_bytes().to_vec()]).unwrap();
+    let other = Incarnation([8; 16]);
+    let edit = |value: &str| Edit {
+        values: vec![("color".into(), Register::Text(value.into()))],
+        note: None,
+        life: Life::Keep,
+    };
+    let mut both = doc.clone();
+    for (log, value) in [(LOG, "blue"), (other, "green")] {
+        let (kind, raw) = write(&doc, ID, log, Base::Present, &edit(value)).unwrap().remove(0);
+        both = admit(&both, &screen(ID, log, kind, &raw).unwrap()).unwrap();
+    }
+    assert_eq!(project(&both, None).conflicts.len(), 1);
+    for value in ["blue", "green"] {
+        let (kind, raw) = write(&both, ID, LOG, Base::Present, &edit(value)).unwrap().remove(0);
+        let settled = project(&admit(&both, &pass(&raw, kind)).unwrap(), None);
+        assert_eq!((settled.conflicts, settled.values["color"].clone()), (vec![], Register::Text(value.into())));
+    }
+}
