@@ -108,9 +108,8 @@ fn grant(told: &Value) -> Result<(Space, Rights), Problem> {
     let space =
         space.ok_or_else(|| bad("`space` must name a space, such as `account:3` or `tenant:GUID`"))?;
     let rights = members.get("rights").and_then(rights);
-    let rights = rights.ok_or_else(|| {
-        bad("`rights` must be `rw` or some of `read`, `write`, `invite`, `admin`")
-    })?;
+    let rights =
+        rights.ok_or_else(|| bad("`rights` must be `rw` or some of `read`, `write`, `invite`, `admin`"))?;
     Ok((space, rights))
 }
 

@@ -200,7 +200,7 @@ fn last_seqs(doc: &Automerge) -> HashMap<ActorId, u64> {
 fn first_text(fork: &Automerge, id: DocId, edit: &Edit) -> Option<Change> {
     let Some(Register::Text(text)) = &edit.note else { return None };
     let empty = note_object(fork).is_some_and(|note| fork.length(&note) == 0);
-    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text))
+    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text).change)
 }
 
 /// An edit writes `life` only where its base is alive, or a removed item would come back by itself.
