@@ -107,6 +107,11 @@ pub fn admit(doc: &Automerge, screened: &Screened) -> Result<Automerge, Reason> 
     guarded(Reason::Unusable, || try_out(doc, change).ok_or(Reason::Unusable))
 }
 
+/// True when the document holds this very change already.
+pub fn holds(doc: &Automerge, screened: &Screened) -> bool {
+    doc.get_change_meta_by_hash(&screened.change.hash()).is_some()
+}
+
 /// The whole gate for changes that begin an item: an optional seed of the note and one creation after it.
 /// They are of so narrow a form that applying them could say nothing more; gives the projection.
 /// `None` when they are not of that form, which says nothing against them.
