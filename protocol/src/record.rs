@@ -252,8 +252,7 @@ impl Header {
         let count = usize::try_from(count).ok()?;
         let fits = *flags <= 1
             && (1..=MAX_SEGMENT_RECORDS).contains(&count)
-            && lo >= 1
-            && lo < u64::MAX / 2
+            && (1..u64::MAX / 2).contains(&lo)
             && head_length <= &32;
         let seal = Seal { roster_head: roster_head.to_vec(), epoch, signature: signature.try_into().ok()? };
         fits.then_some((Header { packed: *flags == 1, lo, count, seal }, rest))

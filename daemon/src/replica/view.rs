@@ -236,13 +236,16 @@ pub(super) fn missing(log: Incarnation, seq: u64) -> StoreError {
     StoreError::Damaged(format!("record {seq} of log {log} is missing"))
 }
 
+/// What is done with a segment: its first sequence number, its arrival, its bytes.
+type VisitSegment<'a> = &'a mut dyn FnMut(u64, u64, &[u8]) -> Result<ControlFlow<()>>;
+
 /// Segments of a log that hold records after `seq`: first sequence number, arrival, bytes.
 fn segments_after(
     rows: &impl Rows,
     space: SpaceNo,
     log: Incarnation,
     seq: u64,
-    each: &mut dyn FnMut(u64, u64, &[u8]) -> Result<ControlFlow<()>>,
+    each: VisitSegment<'_>,
 ) -> Result<()> {
     let all = Key::of(Kind::Segment).space(space).log(log);
     // A clock may end within a segment: a client's may be older than the seal.

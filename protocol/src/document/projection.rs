@@ -139,7 +139,7 @@ fn candidates(doc: &Automerge, name: &str, heads: Option<&[ChangeHash]>) -> Vec<
 }
 
 fn choose(out: &mut Projection, name: String, mut candidates: Vec<Candidate>) {
-    candidates.sort_by(|a, b| b.change.cmp(&a.change));
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.change));
     let mut candidates = candidates.into_iter();
     let Some(winner) = candidates.next() else { return };
     let mut others: Vec<Other> = candidates

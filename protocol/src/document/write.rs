@@ -108,24 +108,6 @@ pub fn write(
     Ok(written)
 }
 
-/// Puts a value over every value its author saw. Where several stand and the new one is among them,
-/// Automerge would delete the others instead, and a deletion leaves no trace for who writes beside it; so
-/// another value goes before.
-fn put(tx: &mut Transaction<'_>, name: &str, value: ScalarValue) -> Result<(), WriteError> {
-    let visible = tx.get_all(ROOT, name)?;
-    if visible.len() > 1 {
-        let stands = |scalar: &ScalarValue| {
-            visible.iter().any(|(seen, _)| matches!(seen, Value::Scalar(seen) if **seen == *scalar))
-        };
-        let other = (0..).map(ScalarValue::Int).find(|other| !stands(other) && *other != value);
-        drop(visible);
-        if let Some(other) = other {
-            tx.put(ROOT, name, other)?;
-        }
-    }
-    Ok(tx.put(ROOT, name, value)?)
-}
-
 /// The document at `base`, and the actor to write with there.
 fn fork(
     doc: &Automerge,
