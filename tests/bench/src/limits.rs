@@ -79,7 +79,7 @@ impl Limits {
         format!(
             "Append and fdatasync of 150 bytes: p50 {:.0} µs, p99 {:.0} µs. One redb commit of 150 bytes: p50 {:.0} µs. \
              axum keep-alive echo of a marking: p50 {:.0} µs, {:.0} a second. The 10,000 markings are {:.1} MB; zstd -3 \
-             makes {:.2} MB of them in {:.2} s; writing and fdatasyncing them takes {:.2} s.",
+             makes {:.2} MB of them in {:.2} s; writing and fdatasyncing them takes {:.3} s.",
             self.append.p50,
             self.append.p99,
             self.commit.p50,

@@ -139,3 +139,48 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use super::Proxy;
+
+    /// Answers every connection's bytes with the same bytes.
+    fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut bytes = [0; 5];
+                    while stream.read_exact(&mut bytes).is_ok() && stream.write_all(&bytes).is_ok() {}
+                });
+            }
+        });
+        address
+    }
+
+    fn exchange(stream: &mut TcpStream) -> std::io::Result<[u8; 5]> {
+        let mut bytes = [0; 5];
+        stream.write_all(b"hello")?;
+        stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn bytes_are_counted_both_ways_and_a_cut_breaks_until_mended() {
+        let proxy = Proxy::to(&echo()).unwrap();
+        let mut stream = TcpStream::connect(proxy.address()).unwrap();
+        assert_eq!(&exchange(&mut stream).unwrap(), b"hello");
+        assert_eq!(proxy.bytes(), 10);
+        proxy.cut();
+        assert!(exchange(&mut stream).is_err());
+        assert!(exchange(&mut TcpStream::connect(proxy.address()).unwrap()).is_err());
+        proxy.mend();
+        assert_eq!(&exchange(&mut TcpStream::connect(proxy.address()).unwrap()).unwrap(), b"hello");
+    }
+}

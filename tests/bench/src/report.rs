@@ -28,7 +28,8 @@ pub struct Report<'a> {
 impl Report<'_> {
     /// The table in markdown: a row for each figure whose measure ran.
     pub fn table(&self) -> String {
-        let ran = ALL.iter().filter(|figure| self.quire.get(**figure).is_some());
+        let subjects = [self.quire, self.baseline];
+        let ran = ALL.iter().filter(|figure| subjects.iter().any(|subject| subject.get(**figure).is_some()));
         let rows = ran.map(|figure| self.row(*figure));
         rows.fold(HEAD.to_owned(), |table, row| table + &row)
     }
