@@ -79,6 +79,7 @@ pub struct Reader {
 pub struct Writer<'t> {
     table: redb::Table<'t, &'static [u8], &'static [u8]>,
     tag_key: [u8; 32],
+    wrote: bool,
 }
 
 /// Reading, within a snapshot or within the writing transaction.
@@ -144,18 +145,25 @@ impl Store {
         Ok(Reader { table: txn.open_table(ROWS)?, tag_key: self.tag_key })
     }
 
-    /// Runs `work` in a writing transaction and commits it to disk when it is `Ok`; a panic of the
+    /// Runs `work` in a writing transaction and commits it to disk when it is `Ok` and wrote anything; a panic of the
     /// database is an error like any other.
-    pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let run = || -> Result<T, E> {
             let mut txn = self.db.begin_write().map_err(StoreError::from)?;
             txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM);
-            let out = {
+            let (out, wrote) = {
                 let table = txn.open_table(ROWS).map_err(StoreError::from)?;
-                let mut writer = Writer { table, tag_key: self.tag_key };
-                work(&mut writer)
-            }?;
-            txn.commit().map_err(StoreError::from)?;
+                let mut writer = Writer { table, tag_key: self.tag_key, wrote: false };
+                (work(&mut writer)?, writer.wrote)
+            };
+            if wrote {
+                txn.commit().map_err(StoreError::from)?;
+            } else {
+                txn.abort().map_err(StoreError::from)?;
+            }
             Ok(out)
         };
         catch_unwind(AssertUnwindSafe(run))
@@ -242,12 +250,13 @@ impl Writer<'_> {
         tagged.extend_from_slice(value);
         tagged.extend_from_slice(&tag(&self.tag_key, key, value));
         self.table.insert(key, tagged.as_slice())?;
+        self.wrote = true;
         Ok(())
     }
 
     /// Removes a row, when it is there.
     pub fn remove(&mut self, key: &[u8]) -> Result<()> {
-        self.table.remove(key)?;
+        self.wrote |= self.table.remove(key)?.is_some();
         Ok(())
     }
 }

@@ -22,6 +22,9 @@ use thiserror::Error;
 
 use crate::id::{ChangeId, DocId, Incarnation};
 
+/// A loaded document. Only this crate looks inside.
+pub type Document = Automerge;
+
 /// Keys of a document's root besides its members' own names.
 pub mod key {
     /// Text object of a note, made by the genesis.
@@ -63,6 +66,21 @@ pub fn load(id: DocId, changes: impl IntoIterator<Item = Vec<u8>>) -> Result<Aut
         batch.push(Change::from_bytes(raw).map_err(|e| fail(e.to_string()))?);
     }
     doc.apply_changes(batch).map_err(|e| fail(e.to_string()))?;
+    if doc.get_missing_deps(&[]).is_empty() { Ok(doc) } else { Err(fail("a dependency is missing".into())) }
+}
+
+/// A document from its saved form and the raw changes since.
+pub fn load_saved(
+    id: DocId,
+    saved: &[u8],
+    changes: impl IntoIterator<Item = Vec<u8>>,
+) -> Result<Automerge, LoadError> {
+    let fail = |reason: String| LoadError { doc: id, reason };
+    let mut doc = Automerge::load(saved).map_err(|e| fail(e.to_string()))?;
+    for raw in changes {
+        let change = Change::from_bytes(raw).map_err(|e| fail(e.to_string()))?;
+        doc.apply_changes([change]).map_err(|e| fail(e.to_string()))?;
+    }
     if doc.get_missing_deps(&[]).is_empty() { Ok(doc) } else { Err(fail("a dependency is missing".into())) }
 }
 

@@ -19,7 +19,9 @@ use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, Re
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::document::{GENESIS_OPS, Projection, Register, genesis, key, note_object, project_creation, seed_actor};
+use crate::document::{
+    GENESIS_OPS, Projection, Register, genesis, key, note_object, project_creation, seed_actor,
+};
 use crate::id::{DocId, Incarnation};
 use crate::limits::{MAX_COUNTER, MAX_DERIVED_ACTORS, MAX_KEY, MAX_OPS};
 use crate::record::RecordKind;
@@ -176,7 +178,8 @@ fn check_schema(id: DocId, change: &ExpandedChange) -> Result<(), Reason> {
     for op in &change.operations {
         let fits = if op.obj == note {
             let character = matches!(&op.action, OpType::Put(ScalarValue::Str(c)) if c.chars().count() == 1);
-            matches!(op.key, Key::Seq(_)) && (character && op.insert || op.action == OpType::Delete && !op.insert)
+            matches!(op.key, Key::Seq(_))
+                && (character && op.insert || op.action == OpType::Delete && !op.insert)
         } else if op.obj == ObjectId::Root || op.obj == props || op.obj == refs {
             let value = matches!(&op.action, OpType::Put(v) if Register::from_scalar(v).is_some());
             let name = matches!(&op.key, Key::Map(k) if usable_key(k, op.obj == ObjectId::Root));

@@ -190,8 +190,13 @@ pub struct RosterEntry {
 impl RosterEntry {
     /// Adds `subject` to `scope` in the name of `key`'s device.
     pub fn add(subject: DeviceCard, scope: Scope, key: &DeviceKey) -> RosterEntry {
-        let mut entry =
-            RosterEntry { version: 1, subject, scope, adder: key.public(), signature: SignatureBytes(Vec::new()) };
+        let mut entry = RosterEntry {
+            version: 1,
+            subject,
+            scope,
+            adder: key.public(),
+            signature: SignatureBytes(Vec::new()),
+        };
         entry.signature = SignatureBytes(key.sign(&entry.signed()).to_vec());
         entry
     }
@@ -203,7 +208,8 @@ impl RosterEntry {
 
     /// Name of the entry, for keeping it once.
     pub fn id(&self) -> [u8; 16] {
-        let hash = blake3::derive_key("quire roster entry 1", &[self.signed(), self.signature.0.clone()].concat());
+        let hash =
+            blake3::derive_key("quire roster entry 1", &[self.signed(), self.signature.0.clone()].concat());
         let mut id = [0; 16];
         id.copy_from_slice(&hash[..16]);
         id

@@ -188,7 +188,12 @@ pub struct Naming {
 }
 
 /// Every documented member of an item, in the documented order; blank where it was never set.
-pub fn members(kind: Kind, projection: &Projection, naming: Naming, resolve: Resolve<'_>) -> Map<String, Value> {
+pub fn members(
+    kind: Kind,
+    projection: &Projection,
+    naming: Naming,
+    resolve: Resolve<'_>,
+) -> Map<String, Value> {
     let mut place = place_values(projection, resolve).into_iter();
     let mut out = Map::with_capacity(kind.members().len());
     for member in kind.members() {
@@ -280,7 +285,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_back_as_it_came_differs_in_nothing() {
-        let sent = json!({"syncGuid": "g", "note": "n", "CharIndexStart": 4, "Timestamp": "2025-01-01T00:00:00Z"});
+        let sent =
+            json!({"syncGuid": "g", "note": "n", "CharIndexStart": 4, "Timestamp": "2025-01-01T00:00:00Z"});
         let base = projected(beginning(Kind::Marking, "g", &marking(sent)));
         let shown = members(Kind::Marking, &base, Naming { account: 3, row_id: 9 }, &|_| None);
         assert_eq!(shown["AccountId"], 3);
@@ -294,7 +300,8 @@ mod tests {
 
     #[test]
     fn the_place_moves_as_one() {
-        let base = projected(beginning(Kind::Marking, "g", &marking(json!({"CharIndexStart": 4, "textLength": 2}))));
+        let base =
+            projected(beginning(Kind::Marking, "g", &marking(json!({"CharIndexStart": 4, "textLength": 2}))));
         let edit = differences(&marking(json!({"CharIndexStart": 5})), &base, &|_| None);
         assert_eq!(edit.values.len(), 1);
         let moved = members(Kind::Marking, &projected(edit), Naming { account: 3, row_id: 1 }, &|_| None);

@@ -175,7 +175,8 @@ impl Segment {
             record.put_header(&mut body);
             body.extend_from_slice(&record.payload);
         }
-        let packed = (body.len() >= COMPRESS_FROM).then(|| zstd::bulk::compress(&body, ZSTD_LEVEL).ok()).flatten();
+        let packed =
+            (body.len() >= COMPRESS_FROM).then(|| zstd::bulk::compress(&body, ZSTD_LEVEL).ok()).flatten();
         let mut out = vec![FORMAT, u8::from(packed.is_some())];
         put_varint(&mut out, self.lo);
         put_varint(&mut out, self.records.len() as u64);
@@ -192,7 +193,8 @@ impl Segment {
         let (head, body) = Header::take(bytes)?;
         let raw;
         let mut rest = if head.packed {
-            raw = zstd::bulk::decompress(body, MAX_SEGMENT).map_err(|_| SegmentError::Malformed("compression"))?;
+            raw = zstd::bulk::decompress(body, MAX_SEGMENT)
+                .map_err(|_| SegmentError::Malformed("compression"))?;
             &raw[..]
         } else {
             body
@@ -317,8 +319,9 @@ mod tests {
         for at in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[at / 8] ^= 1 << (at % 8);
-            let passed = Segment::decode(&bad)
-                .is_ok_and(|s| s.verify(&Space::account(3), Incarnation([9; 16]), &start, &key.public()).is_ok());
+            let passed = Segment::decode(&bad).is_ok_and(|s| {
+                s.verify(&Space::account(3), Incarnation([9; 16]), &start, &key.public()).is_ok()
+            });
             assert!(!passed, "bit {at}");
         }
     }

@@ -23,9 +23,9 @@ pub struct Problem {
     /// What happened this time, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Further members of this kind of problem.
+    /// Further members of this kind of problem. Boxed, since problems travel as errors, which should be small.
     #[serde(flatten)]
-    pub members: Map<String, Value>,
+    pub members: Box<Map<String, Value>>,
 }
 
 // serde's signature
@@ -43,7 +43,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status,
             detail: Some(detail.into()),
-            members: Map::new(),
+            members: Box::default(),
         }
     }
 

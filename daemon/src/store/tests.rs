@@ -50,5 +50,7 @@ fn keys_sort_as_their_numbers_do() {
     keys.sort_by(|a, b| a[..].cmp(&b[..]));
     let back: Vec<i64> = keys.iter().map(|k| keys::last_signed(k)).collect();
     assert_eq!(back, [i64::MIN, -1, 0, 5, i64::MAX]);
-    assert!(Key::of(Kind::Head).space(u32::MAX).end()[..] > Key::of(Kind::Head).space(u32::MAX).number(7)[..]);
+    assert!(
+        Key::of(Kind::Head).space(u32::MAX).end()[..] > Key::of(Kind::Head).space(u32::MAX).number(7)[..]
+    );
 }

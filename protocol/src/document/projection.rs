@@ -84,7 +84,9 @@ pub(crate) fn project_creation(creation: &ExpandedChange, seed_text: Option<&str
     let mut out = Projection::default();
     let mut life = None;
     for op in &creation.operations {
-        let (OpType::Put(value), automerge::legacy::Key::Map(name)) = (&op.action, &op.key) else { return None };
+        let (OpType::Put(value), automerge::legacy::Key::Map(name)) = (&op.action, &op.key) else {
+            return None;
+        };
         if op.obj != automerge::legacy::ObjectId::Root || op.insert || !op.pred.is_empty() {
             return None;
         }

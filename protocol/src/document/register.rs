@@ -92,7 +92,9 @@ mod tests {
     #[test]
     fn values_come_back_from_automerge() {
         let blob = Register::Blob(BlobRef::of("long"));
-        for value in [Register::Null, Register::Bool(true), Register::Int(-3), Register::Text("é".into()), blob] {
+        for value in
+            [Register::Null, Register::Bool(true), Register::Int(-3), Register::Text("é".into()), blob]
+        {
             assert_eq!(Register::from_scalar(&value.to_scalar()), Some(value));
         }
         assert_eq!(Register::from_scalar(&ScalarValue::Bytes(vec![9])), None);

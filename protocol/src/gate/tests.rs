@@ -24,7 +24,8 @@ fn a_creation_reads_the_same_with_and_without_a_document() {
         }
         let made = creation(ID, LOG, seed.as_ref(), values);
         let screened_seed = seed.as_ref().map(|s| pass(s.raw_bytes(), RecordKind::SEED));
-        let fast = admit_creation(ID, screened_seed.as_ref(), &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
+        let fast =
+            admit_creation(ID, screened_seed.as_ref(), &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
         let mut doc = load(ID, []).unwrap();
         if let Some(seed) = &screened_seed {
             doc = admit(&doc, seed).unwrap();
@@ -39,7 +40,8 @@ fn a_creation_reads_the_same_with_and_without_a_document() {
 fn edits_pass_and_forgeries_do_not() {
     let made = creation(ID, LOG, None, color("red"));
     let doc = load(ID, [made.raw_bytes().to_vec()]).unwrap();
-    let edit = Edit { values: vec![("color".into(), Register::Text("blue".into()))], note: None, life: Life::Keep };
+    let edit =
+        Edit { values: vec![("color".into(), Register::Text("blue".into()))], note: None, life: Life::Keep };
     let written = write(&doc, ID, LOG, Base::Present, &edit).unwrap();
     let (kind, raw) = &written[0];
     let after = admit(&doc, &pass(raw, *kind)).unwrap();

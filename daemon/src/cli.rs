@@ -1,0 +1,261 @@
+//! The commands, their options and exit codes. What each does is in `cli/`.
+
+mod client;
+mod conflicts;
+mod demo;
+mod output;
+mod pair;
+mod peers;
+mod serve;
+mod status;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{ConfigError, Given, Layer, Loader, LogFormat, Source, value};
+use client::{Client, ClientError};
+
+/// 0 done · 1 failed · 2 wrong usage · 3 no daemon is running.
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+const NO_DAEMON: u8 = 3;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "quire",
+    version,
+    about = "Keeps the markings of reading apps the same on all your devices, without a server",
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon is running.",
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground
+    ///
+    /// Apps on this machine call it on --api, other devices on --peer. Each option can also be set in the
+    /// configuration file (the option's name with `_`) or in the environment (QUIRE_ and the option's name
+    /// in capitals with `_`); a flag wins over the environment, the environment over the file.
+    /// QUIRE_LOG sets how much is logged on stderr: error, warn, info (the default), debug or trace.
+    Serve(ServeArgs),
+    /// Show on this machine what Quire does, with two daemons of its own
+    ///
+    /// Starts two daemons with data folders of their own, lets them find each other by mDNS and pair, sends
+    /// the documented sample and then a live marking to one, shows both arriving at the other, edits the
+    /// same marking on both while they are cut off from each other, reconnects them and shows the merge.
+    /// Your own daemon and data are not touched. Without --once both keep running until Ctrl-C; their
+    /// data folders are removed at the end.
+    Demo(DemoArgs),
+    /// Show what the running daemon says about itself
+    Status(ReadArgs),
+    /// List the paired devices, whether they are connected, and how much they have yet to receive
+    Peers(ReadArgs),
+    /// Pair with another device: without CODE show an invitation, with CODE accept one
+    ///
+    /// Run `quire pair` on one device and `quire pair CODE` on the other. The inviting side waits until
+    /// somebody has paired or the invitation has expired (exit code 1). With --json it prints the
+    /// invitation on one line and, once paired, the new peer on the next.
+    Pair(PairArgs),
+    /// List values that were set at the same time on several devices, and which of them holds
+    Conflicts(ReadArgs),
+}
+
+#[derive(Debug, Args)]
+struct FolderArgs {
+    /// Folder for everything the daemon keeps [default: quire in the platform's data folder]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Configuration file, TOML [default: quire/config.toml in the platform's configuration folder]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// Where apps call; port 0 picks a free one [default: 127.0.0.1:7470]
+    #[arg(long, value_name = "ADDR", value_parser = value::address)]
+    api: Option<SocketAddr>,
+    /// Where other devices call; port 0 picks a free one [default: [::]:7471, IPv6 and IPv4]
+    #[arg(long, value_name = "ADDR", value_parser = value::address)]
+    peer: Option<SocketAddr>,
+    /// What other devices show for this one [default: the host name]
+    #[arg(long, value_name = "NAME", value_parser = value::name)]
+    name: Option<String>,
+    /// Do not look for other devices by mDNS, and do not announce this one
+    #[arg(long)]
+    no_discovery: bool,
+    /// Try this peer address too (repeatable)
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::connect)]
+    connect: Vec<String>,
+    /// How log lines are written: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = value::log_format)]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Stop at the end: exit code 0 when all of it held, 1 with the reason when not
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReadArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// Print the daemon's answer as JSON, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct PairArgs {
+    /// The code, or the whole quire: address, that the other device shows
+    code: Option<String>,
+    /// Where the other device is, if it cannot be found by itself
+    #[arg(long, value_name = "HOST:PORT", value_parser = value::connect, requires = "code")]
+    at: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Why a command ended without having done its work.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The daemon that was asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The daemon that was to run.
+    #[error(transparent)]
+    Start(#[from] crate::daemon::StartError),
+    /// Standard output.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Said(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => WRONG_USAGE,
+            Self::Client(ClientError::NoDaemon { .. }) => NO_DAEMON,
+            // Whoever read the output has seen enough, as `head` does.
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+            Self::Client(_) | Self::Start(_) | Self::Output(_) | Self::Said(_) => FAILED,
+        }
+    }
+}
+
+/// Runs the command that the arguments (with the program's name first) ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody left to tell when this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
+        }
+    };
+    let done = match cli.command {
+        Command::Serve(args) => args.loader().and_then(serve::run),
+        Command::Demo(args) => demo::run(args.once),
+        Command::Status(args) => args.client().and_then(|client| status::run(&client, args.json)),
+        Command::Peers(args) => args.client().and_then(|client| peers::run(&client, args.json)),
+        Command::Pair(args) => args.read.client().and_then(|client| pair::run(&client, &args)),
+        Command::Conflicts(args) => args.client().and_then(|client| conflicts::run(&client, args.json)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let code = failure.exit_code();
+            if code != 0 {
+                output::complain(&failure.to_string());
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+impl FolderArgs {
+    fn layer(&self) -> Layer {
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        Layer { data_dir: flag("--data-dir", self.data_dir.as_ref().map(absolute)), ..Layer::default() }
+    }
+}
+
+impl ServeArgs {
+    fn loader(self) -> Result<Loader, Failure> {
+        let layer = Layer {
+            api: flag("--api", self.api),
+            peer: flag("--peer", self.peer),
+            name: flag("--name", self.name),
+            discovery: flag("--no-discovery", self.no_discovery.then_some(false)),
+            connect: flag("--connect", Some(self.connect).filter(|list| !list.is_empty())),
+            log_format: flag("--log-format", self.log_format),
+            ..self.folder.layer()
+        };
+        Ok(Loader::new(layer, self.folder.config, &|name| std::env::var_os(name))?)
+    }
+}
+
+impl ReadArgs {
+    fn client(&self) -> Result<Client, Failure> {
+        let variable = |name: &str| std::env::var_os(name);
+        let loader = Loader::new(self.folder.layer(), self.folder.config.clone(), &variable)?;
+        Ok(Client::of_folder(&loader.data_dir()?)?)
+    }
+}
+
+fn flag<T>(name: &'static str, value: Option<T>) -> Option<Given<T>> {
+    value.map(|value| Given { value, source: Source::Flag(name) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_reach_the_configuration_with_their_names() {
+        let line = "quire serve --api 127.0.0.1:0 --no-discovery --connect a:1 --connect b:2 --data-dir /d";
+        let Command::Serve(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+            panic!("not serve")
+        };
+        let config = args.loader().unwrap().load().unwrap();
+        assert_eq!(config.connect, ["a:1", "b:2"]);
+        assert!(!config.discovery);
+        assert_eq!(config.source("discovery"), &Source::Flag("--no-discovery"));
+        assert_eq!(config.source("data_dir"), &Source::Flag("--data-dir"));
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart() {
+        for line in
+            ["quire serve --api here", "quire nonsense", "quire serve --connect x", "quire pair --at a:1"]
+        {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! What the daemon was told: flag over environment over file over default, each value with where it came
+//! from. Parsing lives in `config/{value,file,environment}.rs`, following changes in `config/watch.rs`.
+
+mod environment;
+mod file;
+pub mod value;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::{Display, Formatter};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+
+use crate::escape::Escaped;
+pub use watch::{Reload, Watch, WatchError, watch};
+
+/// Where apps call, when nothing else is said.
+pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7470);
+/// Where peers call, when nothing else is said: every address of both families.
+pub const DEFAULT_PEER: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 7471);
+/// The folder under the platform's own data and configuration folders.
+const PROGRAM: &str = "quire";
+const CONFIG_FILE: &str = "config.toml";
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line, for collectors.
+    Json,
+}
+
+/// What a caller of the documented shapes must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiAuth {
+    /// Being a process of the daemon's own user is enough.
+    SameUser,
+    /// An app password.
+    Required,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The command line; the flag's name.
+    Flag(&'static str),
+    /// The environment; the variable's name.
+    Environment(&'static str),
+    /// The configuration file; line and column count from 1, the column in characters.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its line.
+        line: usize,
+        /// The character in that line.
+        column: usize,
+    },
+    /// Nobody said anything.
+    Default,
+}
+
+impl Display for Source {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Environment(name) => f.write_str(name),
+            Self::File { path, line, column } => {
+                write!(f, "{}:{line}:{column}", Escaped(path.to_string_lossy()))
+            }
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Why there is no usable configuration. All of these end `quire serve` with exit code 2; at a reload the
+/// old configuration stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// One value, or the place in the file, cannot be used.
+    #[error("{source}: {reason}", source = .at)]
+    Bad {
+        /// Where it stands.
+        at: Source,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// The file cannot be read as a whole.
+    #[error("{}: {reason}", Escaped(.path.to_string_lossy()))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Apps of other machines could call without showing anything.
+    #[error(
+        "{at}: {api} can be reached from other machines, which needs `api.auth = \"required\"`; without it only a loopback address such as {DEFAULT_API} can be used"
+    )]
+    OpenToAll {
+        /// The address asked for.
+        api: SocketAddr,
+        /// Who asked for it.
+        at: Source,
+    },
+    /// App passwords do not exist yet.
+    #[error(
+        "{at}: `api.auth = \"required\"` is not implemented in this version; use \"same-user\" with a loopback `api` address"
+    )]
+    RequiredNotBuilt {
+        /// Who asked for it.
+        at: Source,
+    },
+    /// There is no home folder to put the data into.
+    #[error("there is no home folder, so no default place for data; say --data-dir DIR")]
+    NoHome,
+}
+
+/// One value and where it came from.
+#[derive(Clone, Debug)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// Who gave it.
+    pub source: Source,
+}
+
+/// What one of flag, environment and file says; absent members are left to the next.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the members are those of Config")]
+pub struct Layer {
+    pub data_dir: Option<Given<PathBuf>>,
+    pub api: Option<Given<SocketAddr>>,
+    pub peer: Option<Given<SocketAddr>>,
+    pub name: Option<Given<String>>,
+    pub discovery: Option<Given<bool>>,
+    pub connect: Option<Given<Vec<String>>>,
+    pub log: Option<Given<tracing::Level>>,
+    pub log_format: Option<Given<LogFormat>>,
+    pub api_auth: Option<Given<ApiAuth>>,
+    pub api_hosts: Option<Given<Vec<String>>>,
+    pub api_allow_uids: Option<Given<Vec<u32>>>,
+    pub remarks: Vec<String>,
+}
+
+/// The effective configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is kept; absolute.
+    pub data_dir: PathBuf,
+    /// Where apps call; loopback.
+    pub api: SocketAddr,
+    /// Where peers call.
+    pub peer: SocketAddr,
+    /// What other devices show for this one.
+    pub name: String,
+    /// Whether peers are looked for by mDNS.
+    pub discovery: bool,
+    /// Addresses (`HOST:PORT`) at which a peer may be, beside the discovered and remembered ones.
+    pub connect: Vec<String>,
+    /// The least important log lines that are written.
+    pub log: tracing::Level,
+    /// How they are written.
+    pub log_format: LogFormat,
+    /// What apps must show.
+    pub api_auth: ApiAuth,
+    /// `Host` names accepted beside the loopback ones.
+    pub api_hosts: Vec<String>,
+    /// Users, beside the daemon's own, whose processes may call.
+    pub api_allow_uids: Vec<u32>,
+    remarks: Vec<String>,
+    sources: BTreeMap<&'static str, Source>,
+    loader: Loader,
+}
+
+impl Config {
+    /// Where the value of a key, as the file writes it (`data_dir`, `api.auth`), came from.
+    pub fn source(&self, key: &str) -> &Source {
+        self.sources.get(key).unwrap_or(&Source::Default)
+    }
+
+    /// The configuration file, whether or not it exists; none without a home folder and `--config`.
+    pub fn file(&self) -> Option<&Path> {
+        self.loader.file.as_deref()
+    }
+
+    /// What is worth a warning though it can be used. The log starts after the configuration is read, so
+    /// that it is said by whoever started the log.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Reads everything again, with the flags and the environment of the start.
+    pub fn reloaded(&self) -> Result<Self, ConfigError> {
+        self.loader.load()
+    }
+
+    /// Takes from `new` what may change while running, and names the keys of what differs beyond that.
+    pub fn adopt(&mut self, new: &Self) -> Vec<&'static str> {
+        let restart = [
+            ("data_dir", self.data_dir != new.data_dir),
+            ("api", self.api != new.api),
+            ("peer", self.peer != new.peer),
+            ("discovery", self.discovery != new.discovery),
+            ("log_format", self.log_format != new.log_format),
+            ("api.auth", self.api_auth != new.api_auth),
+        ];
+        self.name.clone_from(&new.name);
+        self.connect.clone_from(&new.connect);
+        self.log = new.log;
+        self.api_hosts.clone_from(&new.api_hosts);
+        self.api_allow_uids.clone_from(&new.api_allow_uids);
+        for key in ["name", "connect", "log", "api.hosts", "api.allow_uids"] {
+            self.sources.insert(key, new.source(key).clone());
+        }
+        restart.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// Whether every value is the same; where they came from does not count.
+    pub fn same_values(&self, other: &Self) -> bool {
+        self.data_dir == other.data_dir
+            && (self.api, self.peer, self.discovery) == (other.api, other.peer, other.discovery)
+            && (&self.name, &self.connect) == (&other.name, &other.connect)
+            && (self.log, self.log_format, self.api_auth) == (other.log, other.log_format, other.api_auth)
+            && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
+    }
+}
+
+/// Everything needed to read the configuration, at the start and again.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    flags: Layer,
+    environment: Layer,
+    file: Option<PathBuf>,
+    /// A file that somebody named must exist; the default one need not.
+    file_named: bool,
+}
+
+impl Loader {
+    /// Takes the flags, the file that `--config` named, and a way to read the environment.
+    ///
+    /// # Errors
+    /// When a variable holds something that cannot be used.
+    pub fn new(
+        flags: Layer,
+        config: Option<PathBuf>,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment::layer(variable)?;
+        let named = config.or_else(|| environment::path(variable, "QUIRE_CONFIG"));
+        let file_named = named.is_some();
+        Ok(Self { flags, environment, file: named.or_else(default_file), file_named })
+    }
+
+    /// Merges flag over environment over file over default.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or the values together cannot.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let file = self.file_layer()?;
+        let mut merge = Merge::default();
+        macro_rules! pick {
+            ($key:literal, $member:ident, $default:expr) => {
+                merge.pick($key, [&self.flags.$member, &self.environment.$member, &file.$member], || $default)
+            };
+        }
+        let config = Config {
+            data_dir: pick!("data_dir", data_dir, default_data_dir().unwrap_or_default()),
+            api: pick!("api", api, DEFAULT_API),
+            peer: pick!("peer", peer, DEFAULT_PEER),
+            name: pick!("name", name, host_name()),
+            discovery: pick!("discovery", discovery, true),
+            connect: pick!("connect", connect, Vec::new()),
+            log: pick!("log", log, tracing::Level::INFO),
+            log_format: pick!("log_format", log_format, LogFormat::Text),
+            api_auth: pick!("api.auth", api_auth, ApiAuth::SameUser),
+            api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
+            api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
+            remarks: file.remarks.clone(),
+            sources: merge.sources,
+            loader: self.clone(),
+        };
+        checked(config)
+    }
+
+    /// Only where the data is, for the commands that read a running daemon: a mistake elsewhere in the
+    /// file need not stop them when flag or environment already name the folder.
+    ///
+    /// # Errors
+    /// When neither names it and the file cannot be used.
+    pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        match self.flags.data_dir.as_ref().or(self.environment.data_dir.as_ref()) {
+            Some(given) => Ok(given.value.clone()),
+            None => match self.file_layer()?.data_dir {
+                Some(given) => Ok(given.value),
+                None => default_data_dir().ok_or(ConfigError::NoHome),
+            },
+        }
+    }
+
+    fn file_layer(&self) -> Result<Layer, ConfigError> {
+        match &self.file {
+            Some(path) => file::layer(path, self.file_named),
+            None => Ok(Layer::default()),
+        }
+    }
+}
+
+/// Collects where each value came from while picking it.
+#[derive(Default)]
+struct Merge {
+    sources: BTreeMap<&'static str, Source>,
+}
+
+impl Merge {
+    fn pick<T: Clone>(
+        &mut self,
+        key: &'static str,
+        layers: [&Option<Given<T>>; 3],
+        default: impl FnOnce() -> T,
+    ) -> T {
+        match layers.into_iter().flatten().next() {
+            Some(given) => {
+                self.sources.insert(key, given.source.clone());
+                given.value.clone()
+            }
+            None => default(),
+        }
+    }
+}
+
+/// The rules that concern several values at once.
+fn checked(config: Config) -> Result<Config, ConfigError> {
+    if config.data_dir.as_os_str().is_empty() {
+        return Err(ConfigError::NoHome);
+    }
+    match config.api_auth {
+        ApiAuth::Required => Err(ConfigError::RequiredNotBuilt { at: config.source("api.auth").clone() }),
+        ApiAuth::SameUser if !config.api.ip().is_loopback() => {
+            Err(ConfigError::OpenToAll { api: config.api, at: config.source("api").clone() })
+        }
+        ApiAuth::SameUser => Ok(config),
+    }
+}
+
+fn default_file() -> Option<PathBuf> {
+    let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
+    Some(folders.config_dir().join(PROGRAM).join(CONFIG_FILE))
+}
+
+fn default_data_dir() -> Option<PathBuf> {
+    let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
+    Some(folders.data_dir().join(PROGRAM))
+}
+
+/// The machine's own name without its domain, or a word where it has none that can be shown.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let first = name.split('.').next().unwrap_or_default();
+    value::name(first).unwrap_or_else(|_| PROGRAM.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What goes in and out of the engine.
+
+use quire_protocol::clock::Clock;
+use quire_protocol::domain::Kind;
+use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
+use quire_protocol::identity::{DeviceCard, Rights};
+use quire_protocol::shapes::model::Answer;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// What the engine could not do.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The store failed: nothing was acknowledged, the store is being opened again.
+    #[error("{0}")]
+    Store(#[from] crate::store::StoreError),
+    /// The item has changed since the caller's `If-Match`.
+    #[error("the item has changed since: read it again")]
+    Stale,
+    /// A member cannot take this value.
+    #[error("{0}")]
+    Member(String),
+    /// The engine is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// A rule of trust forbids it.
+    #[error("{0}")]
+    Forbidden(String),
+}
+
+/// What subscribers hear, after it is on disk.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Records were committed: the spaces' clocks now, and what changed.
+    Committed {
+        /// Of each space touched.
+        clocks: Vec<(Space, Clock)>,
+        /// In order of arrival.
+        changes: Vec<Changed>,
+    },
+    /// Who is trusted with what has changed.
+    Roster,
+}
+
+/// One change of one item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// Rises with each change on this daemon; survives restarts.
+    pub id: u64,
+    /// In which space.
+    pub space: Space,
+    /// What kind of item; `None` when this version does not know it.
+    pub kind: Option<Kind>,
+    /// The item's identity (a marking's `syncGuid`).
+    pub identity: String,
+    /// Whether it is removed now.
+    pub removed: bool,
+    /// The log that the change came in.
+    pub log: Incarnation,
+}
+
+/// What became of one segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ingested {
+    /// Of which space.
+    pub space: Space,
+    /// Of which log.
+    pub log: Incarnation,
+    /// The log is here up to this record.
+    pub seq: u64,
+    /// Why it was not taken, when it was not.
+    pub refused: Option<String>,
+}
+
+/// A device that is trusted with something.
+#[derive(Clone, Debug)]
+pub struct PeerRecord {
+    /// Its keys and name.
+    pub card: DeviceCard,
+    /// True for a device of the same person.
+    pub everything: bool,
+    /// Rights in single spaces otherwise.
+    pub spaces: Vec<(Space, Rights)>,
+    /// Where it was reached, newest first, as `HOST:PORT`.
+    pub addresses: Vec<String>,
+}
+
+/// A space as the native API shows it.
+#[derive(Clone, Debug)]
+pub struct SpaceView {
+    /// Its name.
+    pub space: Space,
+    /// What is here of it.
+    pub clock: Clock,
+    /// Items, removed ones included.
+    pub items: u64,
+}
+
+/// Which markings.
+#[derive(Clone, Debug, Default)]
+pub struct MarkingFilter {
+    /// Of this account only.
+    pub account: Option<i64>,
+    /// Of this `bookID` only.
+    pub book: Option<i64>,
+    /// Only removed ones, or only those that are not; `None`: both.
+    pub removed: Option<bool>,
+    /// At most so many.
+    pub limit: usize,
+    /// Those after this [`ItemView::position`].
+    pub after: Option<String>,
+}
+
+/// One item as it is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemView {
+    /// Its space.
+    pub space: Space,
+    /// Its document.
+    pub doc: DocId,
+    /// The documented members, in order.
+    pub members: Map<String, Value>,
+    /// Names this state of the item on this daemon.
+    pub etag: String,
+    /// Its place in the stable order of lists; opaque.
+    pub position: String,
+}
+
+/// One key of one item that holds more than one value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConflictView {
+    /// Names the conflict.
+    pub id: String,
+    /// Its space.
+    pub space: Space,
+    /// What kind of item.
+    pub kind: Kind,
+    /// The item's identity.
+    pub item: String,
+    /// The member; `place` for the members that move as one.
+    pub member: String,
+    /// The value in force.
+    pub value: Value,
+    /// The values that lost, with the device that wrote each.
+    pub others: Vec<(Value, Option<DeviceId>)>,
+}
+
+/// The answer to a `synchronize` request.
+#[derive(Clone, Debug)]
+pub struct Synchronized {
+    /// In the documented shape, to be written by the caller.
+    pub answer: Answer,
+}

@@ -1,0 +1,95 @@
+//! What the engine could not do, in the words of HTTP.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use quire_protocol::shapes::error::HttpError;
+
+use super::problem::Problem;
+use crate::engine::EngineError;
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        Self::new(status(&error), error.to_string())
+    }
+}
+
+/// The status that says it. Whatever is not the caller's fault is logged, since the caller may be an app that shows
+/// nothing.
+fn status(error: &EngineError) -> StatusCode {
+    match error {
+        EngineError::Store(_) => {
+            tracing::error!(%error, "a request could not be done");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        EngineError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        EngineError::Stale => StatusCode::PRECONDITION_FAILED,
+        EngineError::Member(_) => StatusCode::BAD_REQUEST,
+        EngineError::Forbidden(_) => StatusCode::FORBIDDEN,
+    }
+}
+
+/// An error of the engine in the form of the documented shapes, where causes on our side are not told.
+pub(super) fn shape_refusal(error: &EngineError) -> Response {
+    let status = status(error);
+    let told = match error {
+        EngineError::Store(_) => HttpError::internal(),
+        _ => HttpError::new(status.as_u16(), error.to_string()),
+    };
+    shape_error(&told)
+}
+
+/// A Web API error as an answer.
+pub(super) fn shape_error(error: &HttpError) -> Response {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(CONTENT_TYPE, JSON)], error.to_json()).into_response()
+}
+
+/// Does work that waits for the disk or takes long, away from the threads that serve sockets.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(panicked()),
+    }
+}
+
+/// What is said when a task of ours panicked or was ended with the runtime.
+pub(super) fn panicked() -> Problem {
+    tracing::error!(
+        "a request's work did not come to its end; if nothing is stopping, this is a bug in Quire"
+    );
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "An error has occurred.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn apps_are_not_told_about_our_disk() {
+        let lost = EngineError::Store(StoreError::Database("/secret/path is gone".into()));
+        let answer = shape_refusal(&lost);
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/json; charset=utf-8");
+        assert_eq!(Problem::from(lost).status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn each_refusal_has_its_status() {
+        let told = [
+            (EngineError::Stopping, 503),
+            (EngineError::Stale, 412),
+            (EngineError::Member("color".into()), 400),
+            (EngineError::Forbidden("no".into()), 403),
+        ];
+        for (error, wanted) in told {
+            assert_eq!(shape_refusal(&error).status().as_u16(), wanted);
+            assert_eq!(Problem::from(error).status.as_u16(), wanted);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The answer to a `synchronize` request, read from the snapshot of its own commit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use quire_protocol::clock::Clock;
+use quire_protocol::domain::Kind as ItemKind;
+use quire_protocol::id::DocId;
+use quire_protocol::shapes::date::utc_text;
+use quire_protocol::shapes::model::{Answer, SynchronizationModel};
+use serde_json::{Map, Value};
+
+use super::View;
+use crate::store::Result;
+use crate::store::keys::SpaceNo;
+use crate::store::rows::{DocRow, Taken};
+
+/// A request that was done and waits for its commit.
+#[derive(Debug, Default)]
+pub struct Pending {
+    pub(super) application: i64,
+    pub(super) accounts: BTreeSet<i64>,
+    pub(super) covered: Vec<SpaceNo>,
+    pub(super) errors: Vec<String>,
+    /// The cursor it brought was one of ours.
+    pub(super) valid: bool,
+    pub(super) presented_ms: i64,
+    pub(super) clocks: BTreeMap<SpaceNo, Clock>,
+    pub(super) taken: Taken,
+    pub(super) sent: HashMap<(SpaceNo, DocId), Sent>,
+    pub(super) cursor_ms: i64,
+    request_account: Option<i64>,
+    popup_account: Option<i64>,
+    application_type: Value,
+    last_sync: Option<String>,
+}
+
+/// How the app that sent an item has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    /// Changes the item had when the request was done.
+    pub changes: usize,
+    /// The app has it as it was then.
+    pub same: bool,
+}
+
+impl Pending {
+    pub(super) fn new(model: &SynchronizationModel, accounts: &BTreeSet<i64>, valid: bool) -> Pending {
+        let popup = model.items.iter().find(|item| item.kind == ItemKind::Popup);
+        Pending {
+            accounts: accounts.clone(),
+            valid,
+            request_account: model.request_account,
+            popup_account: popup.and_then(|item| item.account),
+            application_type: model.application_type.clone(),
+            last_sync: model.last_sync.clone(),
+            ..Pending::default()
+        }
+    }
+
+    /// Reads the answer from the snapshot after the commit.
+    pub fn answer(self, view: &View) -> Result<Answer> {
+        let mut answer = Answer {
+            errors: self.errors.clone(),
+            account_application_id: self.application,
+            application_type: self.application_type.clone(),
+            last_sync: self.last_sync.clone(),
+            cursor: utc_text(self.cursor_ms),
+            ..Answer::default()
+        };
+        let (mut accounts, mut popups) = (BTreeMap::new(), BTreeMap::new());
+        for space in &self.covered {
+            let account = view.account_of(*space);
+            view.since(*space, self.clocks.get(space), &mut |doc, row| {
+                if let Some(kind) = row.kind()
+                    && self.is_news(view, *space, doc, row)
+                {
+                    let members = view.members(*space, row);
+                    match kind {
+                        ItemKind::Account => drop(accounts.insert(account, members)),
+                        ItemKind::Popup => drop(popups.insert(account, members)),
+                        _ => list(&mut answer, kind).push(members),
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        answer.account = chosen(accounts, self.request_account);
+        answer.popup = chosen(popups, self.popup_account.or(self.request_account));
+        if let [only] = &answer.books[..] {
+            answer.book = Some(only.clone());
+        }
+        Ok(answer)
+    }
+
+    /// False when the app has the item as it is: it sent it just so, or every change since its cursor was
+    /// its own.
+    fn is_news(&self, view: &View, space: SpaceNo, doc: DocId, row: &DocRow) -> bool {
+        if let Some(sent) = self.sent.get(&(space, doc)) {
+            return !(sent.same && sent.changes == row.changes.len());
+        }
+        let Some(clock) = self.clocks.get(&space) else { return true };
+        row.changes.iter().any(|change| {
+            let own = self.taken.has(space, change.log, change.seq);
+            !own && !clock.covers(view.log_of(change.log), change.seq)
+        })
+    }
+}
+
+fn list(answer: &mut Answer, kind: ItemKind) -> &mut Vec<Map<String, Value>> {
+    match kind {
+        ItemKind::History => &mut answer.history,
+        ItemKind::Book => &mut answer.books,
+        ItemKind::HtmlPage => &mut answer.html_pages,
+        ItemKind::StyleSheet => &mut answer.style_sheets,
+        ItemKind::AccountCode => &mut answer.account_codes,
+        _ => &mut answer.markings,
+    }
+}
+
+/// The shape has one place for what may come from several accounts: the one asked for, else the first.
+fn chosen(mut found: BTreeMap<i64, Map<String, Value>>, asked: Option<i64>) -> Option<Map<String, Value>> {
+    asked.and_then(|account| found.remove(&account)).or_else(|| found.into_values().next())
+}

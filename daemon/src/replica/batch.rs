@@ -1,0 +1,307 @@
+//! One writing transaction: any number of requests, one sync.
+//!
+//! Own records gather in one open segment and are sealed when it is full, when another space is written,
+//! and at the end. Everything is visible to later requests of the same batch at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quire_protocol::clock::Clock;
+use quire_protocol::document::Document;
+use quire_protocol::document::{self, Projection};
+use quire_protocol::gate::Screened;
+use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
+use quire_protocol::limits::{MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
+use quire_protocol::record::{RULES, Record, RecordKind, Segment, chain_start};
+
+use super::view::{self, SegmentCache};
+use super::{Pending, Replica};
+use crate::engine::{Changed, EngineError};
+use crate::store::keys::{Key, Kind, SpaceNo};
+use crate::store::rows::{ArrivalRow, ChangeRef, DocRow, HeadRow, bytes, decode_doc};
+use crate::store::{Result, Rows, StoreError, Writer};
+
+/// Changes after which a document is saved whole, so that loading it need not apply them one by one.
+const SNAPSHOT_EVERY: usize = 32;
+
+/// A batch in the making.
+pub struct Batch<'a, 't> {
+    pub(super) replica: &'a mut Replica,
+    pub(super) rows: &'a mut Writer<'t>,
+    pub(super) now_ms: i64,
+    pub(super) pending: Vec<Pending>,
+    pub(super) segments: SegmentCache,
+    open: Option<OpenSegment>,
+    changes: Vec<Changed>,
+    touched: BTreeSet<SpaceNo>,
+    pub(super) roster_changed: bool,
+}
+
+/// Own records that are not yet sealed.
+struct OpenSegment {
+    space: SpaceNo,
+    arrival: u64,
+    weight: usize,
+    records: Vec<Record>,
+}
+
+/// What a batch did, to be announced after its commit.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Clock of each space that got records.
+    pub clocks: Vec<(Space, Clock)>,
+    /// What changed, in order of arrival.
+    pub changes: Vec<Changed>,
+    /// Whether trust changed.
+    pub roster_changed: bool,
+    /// `synchronize` requests whose answers are to be read from the snapshot after the commit.
+    pub pending: Vec<Pending>,
+}
+
+impl<'a, 't> Batch<'a, 't> {
+    /// Begins a batch. `now_ms` names cursors and claimed times; it decides nothing.
+    pub fn new(replica: &'a mut Replica, rows: &'a mut Writer<'t>, now_ms: i64) -> Batch<'a, 't> {
+        Batch {
+            replica,
+            rows,
+            now_ms,
+            pending: Vec::new(),
+            segments: SegmentCache::default(),
+            open: None,
+            changes: Vec::new(),
+            touched: BTreeSet::new(),
+            roster_changed: false,
+        }
+    }
+
+    /// The wall clock of the request that is done next, for naming its cursor.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Seals what is open and names the cursors of waiting answers. Commit after this, nothing else.
+    pub fn finish(mut self) -> Result<Committed> {
+        self.seal()?;
+        self.name_cursors()?;
+        let names = &self.replica.mirror.names;
+        let clock = |n: &SpaceNo| {
+            let clock = self.replica.mirror.clocks.get(*n as usize).cloned().unwrap_or_default();
+            names.space(*n).map(|space| (space.clone(), clock))
+        };
+        let clocks = self.touched.iter().filter_map(clock).collect();
+        Ok(Committed {
+            clocks,
+            changes: self.changes,
+            roster_changed: self.roster_changed,
+            pending: self.pending,
+        })
+    }
+
+    /// The number of a space, given now when it is new.
+    pub(super) fn space(&mut self, space: &Space) -> Result<SpaceNo> {
+        if let Some(number) = self.replica.mirror.names.space_number(space) {
+            return Ok(number);
+        }
+        let number = Arc::make_mut(&mut self.replica.mirror.names).add_space(space.clone());
+        Arc::make_mut(&mut self.replica.mirror.clocks).push(Clock::default());
+        self.rows.put(&Key::of(Kind::Space).space(number), space.as_str().as_bytes())?;
+        Ok(number)
+    }
+
+    /// The number of a log, given now when it is new.
+    pub(super) fn log_number(&mut self, log: Incarnation) -> Result<u32> {
+        if let Some(number) = self.replica.mirror.names.log_number(log) {
+            return Ok(number);
+        }
+        let number = Arc::make_mut(&mut self.replica.mirror.names).add_log(log);
+        self.rows.put(&Key::of(Kind::LogNumber).space(number), &log.0)?;
+        Ok(number)
+    }
+
+    pub(super) fn name_of(&self, space: SpaceNo) -> Result<Space> {
+        let name = self.replica.mirror.names.space(space).cloned();
+        name.ok_or_else(|| StoreError::Unreadable(format!("space {space}")))
+    }
+
+    /// A document's row.
+    pub(super) fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
+        let key = Key::of(Kind::Document).space(space).doc(doc);
+        self.rows.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()
+    }
+
+    /// Writes a document's row, and whether it holds a conflict.
+    pub(super) fn put_row(&mut self, space: SpaceNo, doc: DocId, row: &DocRow, had: bool) -> Result<()> {
+        let value = self.replica.codec.encode(row);
+        self.rows.put(&Key::of(Kind::Document).space(space).doc(doc), &value)?;
+        let conflict = Key::of(Kind::Conflict).space(space).doc(doc);
+        match (had, !row.projection.conflicts.is_empty()) {
+            (false, true) => self.rows.put(&conflict, &[]),
+            (true, false) => self.rows.remove(&conflict),
+            _ => Ok(()),
+        }
+    }
+
+    /// The loaded document of a row; from memory when it was used lately.
+    pub(super) fn document(&mut self, space: SpaceNo, doc: DocId, row: &DocRow) -> Result<Document> {
+        if let Some(loaded) = self.replica.documents.get(&(space, doc)) {
+            return Ok(loaded.clone());
+        }
+        let damaged = |reason: String| StoreError::Damaged(reason);
+        let skip = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
+        let mut raws = Vec::new();
+        for change in &row.changes[skip..] {
+            raws.push(self.raw(space, *change)?);
+        }
+        let Some((_, saved)) = &row.snapshot else {
+            return document::load(doc, raws).map_err(|error| damaged(error.to_string()));
+        };
+        document::load_saved(doc, saved, raws).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// The raw bytes of a change.
+    fn raw(&mut self, space: SpaceNo, change: ChangeRef) -> Result<Vec<u8>> {
+        let log = self.replica.mirror.names.log(change.log);
+        if let Some(open) = &self.open
+            && (open.space, log) == (space, self.replica.mirror.log)
+        {
+            let lo = self.head(space, log).seq + 1;
+            if change.seq >= lo {
+                let record = open.records.get((change.seq - lo) as usize);
+                return record.map(|r| r.payload.clone()).ok_or_else(|| view::missing(log, change.seq));
+            }
+        }
+        let record = self.segments.record(&*self.rows, space, log, change.seq)?;
+        Ok(record.payload.clone())
+    }
+
+    pub(super) fn head(&self, space: SpaceNo, log: Incarnation) -> HeadRow {
+        let kept = self.replica.heads.get(&(space, log)).copied();
+        kept.unwrap_or_else(|| {
+            let name = self.replica.mirror.names.space(space);
+            HeadRow { seq: 0, chain: name.map_or([0; 32], |name| chain_start(name, log)) }
+        })
+    }
+
+    /// Logs one own record; gives its place in the log and its arrival.
+    pub(super) fn log_own(
+        &mut self,
+        space: SpaceNo,
+        doc: DocId,
+        kind: RecordKind,
+        payload: Vec<u8>,
+    ) -> Result<(u64, u64)> {
+        let full = |open: &OpenSegment| {
+            open.space != space
+                || open.records.len() >= MAX_SEGMENT_RECORDS
+                || open.weight + payload.len() > SEGMENT_TARGET
+        };
+        if self.open.as_ref().is_some_and(full) {
+            self.seal()?;
+        }
+        let arrival = self.replica.mirror.next_arrival;
+        self.replica.mirror.next_arrival += 1;
+        let claimed_ms = u64::try_from(self.now_ms).unwrap_or(0);
+        let record = Record { doc, kind, rules: RULES, more: false, claimed_ms, payload };
+        let log = self.replica.mirror.log;
+        let before = self.head(space, log).seq;
+        let open =
+            self.open.get_or_insert_with(|| OpenSegment { space, arrival, weight: 0, records: Vec::new() });
+        open.weight += record.weight();
+        open.records.push(record);
+        Ok((before + open.records.len() as u64, arrival))
+    }
+
+    /// Closes the open segment, if there is one.
+    pub(super) fn seal(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let (name, log) = (self.name_of(open.space)?, self.replica.mirror.log);
+        let head = self.head(open.space, log);
+        let at = (head.seq, &head.chain);
+        let (segment, chain) = Segment::seal(&name, log, at, open.records, &self.replica.key);
+        let hi = segment.hi();
+        self.log_number(log)?;
+        self.keep(open.space, log, &segment, &segment.encode(), open.arrival)?;
+        self.set_head(open.space, log, HeadRow { seq: hi, chain })
+    }
+
+    /// Writes a segment and where it arrived.
+    pub(super) fn keep(
+        &mut self,
+        space: SpaceNo,
+        log: Incarnation,
+        segment: &Segment,
+        encoded: &[u8],
+        arrival: u64,
+    ) -> Result<()> {
+        let key = Key::of(Kind::Segment).space(space).log(log).number(segment.lo);
+        self.rows.put(&key, &[&arrival.to_be_bytes()[..], encoded].concat())?;
+        let count = segment.records.len() as u32;
+        let row = ArrivalRow { space, log, lo: segment.lo, count };
+        self.rows.put(&Key::of(Kind::Arrival).number(arrival), &bytes(&row))
+    }
+
+    pub(super) fn set_head(&mut self, space: SpaceNo, log: Incarnation, head: HeadRow) -> Result<()> {
+        self.rows.put(&Key::of(Kind::Head).space(space).log(log), &bytes(&head))?;
+        self.replica.heads.insert((space, log), head);
+        if let Some(clock) = Arc::make_mut(&mut self.replica.mirror.clocks).get_mut(space as usize) {
+            clock.advance(log, head.seq);
+        }
+        self.touched.insert(space);
+        Ok(())
+    }
+
+    /// Folds one change that passed the gate into its row.
+    pub(super) fn fold(
+        &mut self,
+        (space, doc): (SpaceNo, DocId),
+        row: &mut DocRow,
+        loaded: Option<Document>,
+        projection: Projection,
+        places: &[(ChangeId, u32, u64)],
+    ) -> Result<()> {
+        let had = !row.projection.conflicts.is_empty();
+        row.projection = projection;
+        for (change, log, seq) in places {
+            let mut short = [0; 8];
+            short.copy_from_slice(&change.0[..8]);
+            row.changes.push(ChangeRef { log: *log, seq: *seq, short });
+        }
+        let saved = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
+        if let Some(loaded) = loaded {
+            if row.changes.len() >= saved + SNAPSHOT_EVERY {
+                row.snapshot = Some((row.changes.len() as u32, loaded.save_nocompress()));
+            }
+            self.replica.documents.put((space, doc), loaded);
+        }
+        self.put_row(space, doc, row, had)
+    }
+
+    /// Notes a change for those who listen.
+    pub(super) fn changed(
+        &mut self,
+        arrival: u64,
+        space: SpaceNo,
+        row: &DocRow,
+        log: Incarnation,
+    ) -> Result<()> {
+        self.changes.push(Changed {
+            id: arrival,
+            space: self.name_of(space)?,
+            kind: row.kind(),
+            identity: row.identity().to_owned(),
+            removed: row.projection.removed,
+            log,
+        });
+        Ok(())
+    }
+}
+
+/// A change of our own was refused by the gate, or a document could not be written: nothing was stored.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Member(format!("the edit cannot be written: {error}"))
+}
+
+/// The names of changes that passed the gate, in order.
+pub(super) fn names(screened: &[Screened]) -> Vec<ChangeId> {
+    screened.iter().map(Screened::id).collect()
+}

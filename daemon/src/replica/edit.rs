@@ -1,0 +1,321 @@
+//! One app's edit of one item, at the state that app had seen.
+
+use quire_protocol::document::{
+    Base, BlobRef, Edit, Life, Projection, Register, creation, had_values, key, nearest_note, note_had,
+    project, projection_at, seed, write,
+};
+use quire_protocol::domain::Kind as ItemKind;
+use quire_protocol::gate::{admit, admit_creation, screen};
+use quire_protocol::id::{ChangeId, DocId};
+use quire_protocol::item::{Said, beginning, differences, is_nothing, outsource};
+use quire_protocol::limits::{BLOB_PART, MAX_CHANGE, MAX_INLINE, MIN_INLINE};
+use quire_protocol::record::RecordKind;
+
+use super::Batch;
+use super::batch::{names, unwritable};
+use super::view::{blob_part_key, read_blob};
+use crate::engine::EngineError;
+use crate::store::keys::SpaceNo;
+use crate::store::rows::{ChangeRef, DocRow, bytes};
+
+/// What an app had seen of a space when it made its edits.
+pub(super) enum Seen<'a> {
+    /// All that is here: requests without a cursor of their own act at the present.
+    Everything,
+    /// What this judges covered, after a cursor that this daemon gave.
+    Since(&'a dyn Fn(&ChangeRef) -> bool),
+    /// Nothing but what this judges covered: the application's own earlier edits.
+    Nothing(&'a dyn Fn(&ChangeRef) -> bool),
+}
+
+/// What an edit came to.
+pub(super) struct Done {
+    /// The item as it is now.
+    pub row: DocRow,
+    /// Own records written, by sequence number.
+    pub written: Vec<u64>,
+    /// The item as the app has it: what it said over what it had seen.
+    pub base: Projection,
+}
+
+/// An item to be edited.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub space: SpaceNo,
+    pub kind: ItemKind,
+    pub identity: &'a str,
+}
+
+impl Target<'_> {
+    pub(super) fn doc(&self) -> DocId {
+        DocId::of(self.kind, self.identity)
+    }
+}
+
+impl Batch<'_, '_> {
+    /// Does what `said` says about an item: creates it, or writes what differs from its base.
+    pub(super) fn put(
+        &mut self,
+        target: Target<'_>,
+        said: &Said,
+        seen: &Seen<'_>,
+    ) -> Result<Done, EngineError> {
+        let doc = target.doc();
+        let Some(row) = self.row(target.space, doc)? else {
+            return self.create(target, said);
+        };
+        if row.projection.values.values().any(|value| matches!(value, Register::Blob(_))) {
+            // Parts of a large value may still be in the open segment, where reading does not look.
+            self.seal()?;
+        }
+        let covered: Vec<bool> = row.changes.iter().map(|change| seen.covers(change)).collect();
+        if covered.iter().all(|covered| *covered) {
+            let edit = self.diff(target.space, said, &row.projection);
+            let base = row.projection.clone();
+            return self.write(target, row, Base::Present, edit, base);
+        }
+        let loaded = self.document(target.space, doc, &row)?;
+        self.replica.documents.put((target.space, doc), loaded.clone());
+        let base = covered_changes(&loaded, &row, &covered);
+        let projection =
+            projection_at(&loaded, doc, &base).ok_or_else(|| unwritable("its base is unknown"))?;
+        let edit = self.diff(target.space, said, &projection);
+        match seen {
+            Seen::Nothing(_) => self.write_unseen(target, row, &base, edit, projection, &loaded),
+            _ => {
+                let edit = without_present(edit, &row.projection, &projection);
+                self.write(target, row, Base::At(&base), edit, projection)
+            }
+        }
+    }
+
+    /// Writes an edit that has seen all there is.
+    pub(super) fn write_present(
+        &mut self,
+        target: Target<'_>,
+        row: DocRow,
+        edit: Edit,
+    ) -> Result<Done, EngineError> {
+        let base = row.projection.clone();
+        self.write(target, row, Base::Present, edit, base)
+    }
+
+    fn diff(&self, space: SpaceNo, said: &Said, base: &Projection) -> Edit {
+        differences(said, base, &|blob| read_blob(&*self.rows, space, blob))
+    }
+
+    /// An edit by an app that brought no cursor: what the item ever said is an old copy, not an edit.
+    fn write_unseen(
+        &mut self,
+        target: Target<'_>,
+        row: DocRow,
+        base: &[ChangeId],
+        mut edit: Edit,
+        seen: Projection,
+        loaded: &quire_protocol::document::Document,
+    ) -> Result<Done, EngineError> {
+        let new = |(name, value): &(String, Register)| {
+            seen.get(name).is_some() || !had_values(loaded, name).iter().any(|had| had.same(value))
+        };
+        edit.values.retain(new);
+        if edit.life == Life::Remove && had_removal(loaded) {
+            edit.life = Life::Keep;
+        }
+        let note = edit.note.take().filter(|note| seen.get(key::NOTE).is_some() || !note_was(loaded, note));
+        let mut done = self.write(target, row, Base::At(base), edit, seen)?;
+        if let Some(note) = note {
+            let edit = Edit { values: Vec::new(), note: Some(note.clone()), life: Life::Keep };
+            let nearest = match &note {
+                Register::Text(text) if done.base.get(key::NOTE).is_none() => nearest_note(loaded, text),
+                _ => None,
+            };
+            let base: Vec<ChangeId> = nearest.into_iter().chain(base.iter().copied()).collect();
+            let first = done.written;
+            done = self.write(target, done.row, Base::At(&base), edit, done.base)?;
+            done.written.splice(0..0, first);
+        }
+        Ok(done)
+    }
+
+    /// Writes an edit onto an item that is here.
+    fn write(
+        &mut self,
+        target: Target<'_>,
+        mut row: DocRow,
+        base: Base<'_>,
+        edit: Edit,
+        seen: Projection,
+    ) -> Result<Done, EngineError> {
+        if is_nothing(&edit) {
+            return Ok(Done { row, written: Vec::new(), base: seen });
+        }
+        let (space, doc) = (target.space, target.doc());
+        let mut loaded = self.document(space, doc, &row)?;
+        let log = self.replica.mirror.log;
+        let (contents, changes) =
+            fitting(&edit, |edit| write(&loaded, doc, log, base, edit).map_err(unwritable))?;
+        let mut screened = Vec::new();
+        for (kind, raw) in &changes {
+            let passed = screen(doc, log, *kind, raw).map_err(unwritable)?;
+            loaded = admit(&loaded, &passed).map_err(unwritable)?;
+            screened.push(passed);
+        }
+        let ids = names(&screened);
+        let mut written = self.log_blobs(space, doc, contents)?;
+        let number = self.log_number(log)?;
+        let mut places = Vec::new();
+        let mut arrival = 0;
+        for ((kind, raw), id) in changes.into_iter().zip(ids) {
+            let (seq, at) = self.log_own(space, doc, kind, raw)?;
+            places.push((id, number, seq));
+            written.push(seq);
+            arrival = at;
+        }
+        let projection = project(&loaded, None);
+        self.fold((space, doc), &mut row, Some(loaded), projection, &places)?;
+        self.changed(arrival, space, &row, log)?;
+        Ok(Done { row, written, base: seen })
+    }
+
+    /// A new item, written without a document.
+    fn create(&mut self, target: Target<'_>, said: &Said) -> Result<Done, EngineError> {
+        let (space, doc, log) = (target.space, target.doc(), self.replica.mirror.log);
+        let edit = beginning(target.kind, target.identity, said);
+        let (contents, changes) = fitting(&edit, |edit| Ok(first_changes(doc, log, edit)))?;
+        let mut screened = Vec::new();
+        for (kind, raw) in &changes {
+            screened.push(screen(doc, log, *kind, raw).map_err(unwritable)?);
+        }
+        let (last, seed) = screened.split_last().ok_or_else(|| unwritable("it is empty"))?;
+        let projection = admit_creation(doc, seed.first(), last)
+            .ok_or_else(|| unwritable("it is of no creation's form"))?;
+        let ids = names(&screened);
+        let mut written = self.log_blobs(space, doc, contents)?;
+        let number = self.log_number(log)?;
+        let (mut row, mut places, mut arrival) = (DocRow::default(), Vec::new(), 0);
+        for ((kind, raw), id) in changes.into_iter().zip(ids) {
+            let (seq, at) = self.log_own(space, doc, kind, raw)?;
+            if row.row_id == 0 {
+                row.row_id = at;
+            }
+            places.push((id, number, seq));
+            written.push(seq);
+            arrival = at;
+        }
+        self.fold((space, doc), &mut row, None, projection, &places)?;
+        self.changed(arrival, space, &row, log)?;
+        Ok(Done { row, written, base: Projection::default() })
+    }
+
+    /// Logs large values in parts, unless this log holds them already.
+    fn log_blobs(
+        &mut self,
+        space: SpaceNo,
+        doc: DocId,
+        contents: Vec<String>,
+    ) -> Result<Vec<u64>, EngineError> {
+        let mut written = Vec::new();
+        let number = self.log_number(self.replica.mirror.log)?;
+        for content in contents {
+            let blob = BlobRef::of(&content);
+            if super::view::has_blob(&*self.rows, space, &blob, number)? {
+                continue;
+            }
+            for (part, chunk) in content.as_bytes().chunks(BLOB_PART).enumerate() {
+                let payload = super::ingest::blob_payload(&blob, part as u64, chunk);
+                let (seq, _) = self.log_own(space, doc, RecordKind::BLOB, payload)?;
+                let key = blob_part_key(space, &blob, number, part as u64);
+                crate::store::Writer::put(self.rows, &key, &bytes(&seq))?;
+                written.push(seq);
+            }
+        }
+        Ok(written)
+    }
+}
+
+impl Seen<'_> {
+    fn covers(&self, change: &ChangeRef) -> bool {
+        match self {
+            Seen::Everything => true,
+            Seen::Since(covers) | Seen::Nothing(covers) => covers(change),
+        }
+    }
+}
+
+/// Names of the covered changes of a loaded document. The row keeps the beginnings of their hashes.
+fn covered_changes(
+    loaded: &quire_protocol::document::Document,
+    row: &DocRow,
+    covered: &[bool],
+) -> Vec<ChangeId> {
+    let wanted = |id: &ChangeId| {
+        row.changes.iter().zip(covered).any(|(change, covered)| *covered && change.short == id.0[..8])
+    };
+    quire_protocol::document::versions(loaded).into_iter().map(|v| v.change).filter(wanted).collect()
+}
+
+/// Drops values that the item says already, though its author had not seen it: equal values are no conflict.
+fn without_present(mut edit: Edit, now: &Projection, base: &Projection) -> Edit {
+    let unseen = |name: &str| base.get(name).is_none();
+    edit.values.retain(|(name, value)| !(unseen(name) && now.get(name).is_some_and(|old| old.same(value))));
+    let same_note =
+        |note: &Register| unseen(key::NOTE) && now.get(key::NOTE).is_some_and(|old| old.same(note));
+    edit.note = edit.note.filter(|note| !same_note(note));
+    edit
+}
+
+fn had_removal(loaded: &quire_protocol::document::Document) -> bool {
+    had_values(loaded, key::LIFE).iter().any(|life| matches!(life, Register::Int(n) if n % 2 != 0))
+}
+
+fn note_was(loaded: &quire_protocol::document::Document, note: &Register) -> bool {
+    match note {
+        Register::Text(text) => note_had(loaded, text),
+        other => had_values(loaded, key::NOTE_FORM).iter().any(|had| had.same(other)),
+    }
+}
+
+/// The changes that begin an item: its note's seed, and one that puts every key once.
+fn first_changes(
+    doc: DocId,
+    log: quire_protocol::id::Incarnation,
+    edit: &Edit,
+) -> quire_protocol::document::Written {
+    let text = match &edit.note {
+        Some(Register::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    };
+    let seed = text.map(|text| seed(doc, text));
+    let life: i64 = if edit.life == Life::Remove { 1 } else { 2 };
+    let form = edit.note.as_ref().map(|note| match note {
+        Register::Text(_) => (key::NOTE_FORM, "text".into()),
+        other => (key::NOTE_FORM, other.to_scalar()),
+    });
+    let values = [(key::LIFE, life.into())]
+        .into_iter()
+        .chain(edit.values.iter().map(|(name, value)| (name.as_str(), value.to_scalar())))
+        .chain(form);
+    let change = creation(doc, log, seed.as_ref(), values);
+    let seed = seed.map(|seed| (RecordKind::SEED, seed.raw_bytes().to_vec()));
+    seed.into_iter().chain([(RecordKind::CHANGE, change.raw_bytes().to_vec())]).collect()
+}
+
+/// Makes the changes of an edit with its large values outside; with more of them outside when a change
+/// would not fit its bound.
+fn fitting(
+    edit: &Edit,
+    make: impl Fn(&Edit) -> Result<quire_protocol::document::Written, EngineError>,
+) -> Result<(Vec<String>, quire_protocol::document::Written), EngineError> {
+    let mut last = None;
+    for limit in [MAX_INLINE, MIN_INLINE] {
+        let mut edit = edit.clone();
+        let contents = outsource(&mut edit, limit);
+        let changes = make(&edit)?;
+        let fits = changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
+        last = Some((contents, changes));
+        if fits {
+            break;
+        }
+    }
+    last.ok_or_else(|| unwritable("no limit"))
+}

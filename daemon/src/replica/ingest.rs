@@ -1,0 +1,308 @@
+//! Records of other replicas: verified, kept as they are, folded.
+//!
+//! A segment is taken whole or not at all: right to write, chain, signature, dependencies. What a record
+//! then says is judged by the gate, and a record that fails is set aside; its segment stays, so that the
+//! chain holds and others can be served.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use quire_protocol::document::{BlobRef, GENESIS_OPS, genesis, project};
+use quire_protocol::gate::{Reason, Screened, admit, admit_creation, screen};
+use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
+use quire_protocol::identity::{Certificate, Rights};
+use quire_protocol::record::{RULES, Record, RecordKind, Segment};
+
+use super::Batch;
+use super::view::blob_part_key;
+use crate::engine::Ingested;
+use crate::random;
+use crate::store::keys::{Key, Kind, SpaceNo};
+use crate::store::rows::{Aside, AsideRow, DocRow, HeadRow, bytes, meta};
+use crate::store::{Result, Rows};
+
+/// The payload of a blob's part: its hash, which part, how long the whole is, and the bytes.
+pub(super) fn blob_payload(blob: &BlobRef, part: u64, chunk: &[u8]) -> Vec<u8> {
+    let mut out = blob.hash.to_vec();
+    quire_protocol::clock::put_varint(&mut out, part);
+    quire_protocol::clock::put_varint(&mut out, blob.length);
+    out.extend_from_slice(chunk);
+    out
+}
+
+/// Reads a blob part's payload: the blob, which part, the bytes.
+pub(super) fn read_blob_payload(payload: &[u8]) -> Option<(BlobRef, u64, &[u8])> {
+    let (hash, rest) = payload.split_at_checked(32)?;
+    let (part, rest) = quire_protocol::clock::take_varint(rest)?;
+    let (length, rest) = quire_protocol::clock::take_varint(rest)?;
+    Some((BlobRef { hash: hash.try_into().ok()?, length }, part, rest))
+}
+
+/// One record with its place.
+struct Placed<'r> {
+    record: &'r Record,
+    seq: u64,
+    arrival: u64,
+    log: Incarnation,
+    number: u32,
+    verdict: Result<Screened, Aside>,
+}
+
+impl Batch<'_, '_> {
+    /// Takes one segment that `peer` sent.
+    pub fn ingest(
+        &mut self,
+        peer: DeviceId,
+        space: &Space,
+        log: Incarnation,
+        encoded: &[u8],
+    ) -> Result<Ingested> {
+        let known = self.replica.mirror.names.space_number(space);
+        let have = known.map_or(0, |number| self.head(number, log).seq);
+        let done = |seq, refused| Ingested { space: space.clone(), log, seq, refused };
+        let range = Segment::range(encoded);
+        if let Ok((_, hi)) = range
+            && hi <= have
+        {
+            return Ok(done(have, None));
+        }
+        match self.examine(peer, space, log, encoded, have) {
+            Ok((segment, head)) => {
+                let number = self.space(space)?;
+                self.take(number, log, &segment, encoded, head)?;
+                Ok(done(segment.hi(), None))
+            }
+            Err(reason) => Ok(done(have, Some(reason))),
+        }
+    }
+
+    /// Everything that can be said of a segment before it is kept.
+    fn examine(
+        &mut self,
+        peer: DeviceId,
+        space: &Space,
+        log: Incarnation,
+        encoded: &[u8],
+        have: u64,
+    ) -> Result<(Segment, HeadRow), String> {
+        let mirror = &self.replica.mirror;
+        if !mirror.rights(peer, space).allow(Rights::READ) {
+            return Err("the sender does not share this space".into());
+        }
+        let author = self.replica.author(log).ok_or("its author is not known here")?;
+        if !mirror.rights(author.device(), space).allow(Rights::WRITE) {
+            return Err("its author may not write to this space".into());
+        }
+        let segment = Segment::decode(encoded).map_err(|error| error.to_string())?;
+        if segment.lo != have + 1 {
+            return Err(format!("it begins at record {}, the log is here up to {have}", segment.lo));
+        }
+        let head = match mirror.names.space_number(space) {
+            Some(number) => self.head(number, log),
+            None => HeadRow { seq: 0, chain: quire_protocol::record::chain_start(space, log) },
+        };
+        let chain = segment.verify(space, log, &head.chain, &author).map_err(|error| error.to_string())?;
+        self.check_dependencies(space, &segment)?;
+        Ok((segment.clone(), HeadRow { seq: segment.hi(), chain }))
+    }
+
+    /// Records are taken only with all they depend on: then every prefix of what is here is whole.
+    fn check_dependencies(&self, space: &Space, segment: &Segment) -> Result<(), String> {
+        let number = self.replica.mirror.names.space_number(space);
+        let mut here: HashSet<[u8; 8]> = HashSet::new();
+        let mut rows: HashMap<DocId, HashSet<[u8; 8]>> = HashMap::new();
+        for record in &segment.records {
+            if !foldable(record) {
+                continue;
+            }
+            let Some(scan) = quire_protocol::gate::prescan(&record.payload) else { continue };
+            let known = match rows.entry(record.doc) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    let known = self.known_changes(number, record.doc).map_err(|error| error.to_string())?;
+                    entry.insert(known)
+                }
+            };
+            let missing = |dep: &&[u8; 32]| !known.contains(&dep[..8]) && !here.contains(&dep[..8]);
+            if let Some(dep) = scan.deps.iter().find(missing) {
+                return Err(format!("it depends on change {}, which is not here", ChangeId(*dep)));
+            }
+            here.insert(short(quire_protocol::document::change_id(&record.payload)));
+        }
+        Ok(())
+    }
+
+    /// Beginnings of the hashes of a document's changes: folded, set aside, and its genesis.
+    fn known_changes(&self, space: Option<SpaceNo>, doc: DocId) -> Result<HashSet<[u8; 8]>> {
+        let mut known = HashSet::from([short(ChangeId(genesis(doc).hash().0))]);
+        let Some(space) = space else { return Ok(known) };
+        if let Some(row) = self.row(space, doc)? {
+            known.extend(row.changes.iter().map(|change| change.short));
+        }
+        known.extend(self.asides(space, doc)?.into_iter().map(|row| short(ChangeId(row.change))));
+        Ok(known)
+    }
+
+    /// Records of a document that were set aside.
+    fn asides(&self, space: SpaceNo, doc: DocId) -> Result<Vec<AsideRow>> {
+        let from = Key::of(Kind::SetAside).space(space);
+        let mut out = Vec::new();
+        self.rows.scan(&from, &from.end(), &mut |key, value| {
+            let row: AsideRow = crate::store::rows::decode(key, value)?;
+            if row.doc == doc {
+                out.push(row);
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        })?;
+        Ok(out)
+    }
+
+    /// Keeps a verified segment and folds its records.
+    fn take(
+        &mut self,
+        space: SpaceNo,
+        log: Incarnation,
+        segment: &Segment,
+        encoded: &[u8],
+        head: HeadRow,
+    ) -> Result<()> {
+        self.seal()?;
+        if log == self.replica.mirror.log {
+            self.renew()?;
+        }
+        let first = self.replica.mirror.next_arrival;
+        self.replica.mirror.next_arrival += segment.records.len() as u64;
+        let number = self.log_number(log)?;
+        self.keep(space, log, segment, encoded, first)?;
+        self.set_head(space, log, head)?;
+        let place = |(i, record)| Placed {
+            record,
+            seq: segment.lo + i as u64,
+            arrival: first + i as u64,
+            log,
+            number,
+            verdict: judge(log, record),
+        };
+        let placed: Vec<Placed<'_>> = segment.records.iter().enumerate().map(place).collect();
+        let mut at = 0;
+        while at < placed.len() {
+            at += self.fold_next(space, &placed[at..])?;
+        }
+        Ok(())
+    }
+
+    /// A peer knew more of this installation's log than its store: the store is an old state. It goes on
+    /// under a new log; what it had written and lost comes back as any other's.
+    fn renew(&mut self) -> Result<()> {
+        tracing::warn!("a peer knows more of this device's log than its store: it goes on under a new one");
+        let fresh = Incarnation(random::bytes());
+        let certificate = Certificate::issue(fresh, &self.replica.key);
+        self.rows.put(&Key::of(Kind::Meta).bytes(meta::INCARNATION), &fresh.0)?;
+        self.rows.put(&Key::of(Kind::Certificate).log(fresh), &bytes(&certificate))?;
+        Arc::make_mut(&mut self.replica.mirror.certificates).insert(fresh, certificate);
+        self.replica.mirror.log = fresh;
+        self.roster_changed = true;
+        Ok(())
+    }
+
+    /// Folds the first record, or the first two when they begin an item together; gives how many.
+    fn fold_next(&mut self, space: SpaceNo, placed: &[Placed<'_>]) -> Result<usize> {
+        let first = &placed[0];
+        if first.record.kind == RecordKind::BLOB {
+            self.index_blob(space, first)?;
+            return Ok(1);
+        }
+        let row = self.row(space, first.record.doc)?;
+        if row.is_none()
+            && let Some(used) = self.fold_creation(space, placed)?
+        {
+            return Ok(used);
+        }
+        self.fold_edit(space, first, row.unwrap_or_default())?;
+        Ok(1)
+    }
+
+    fn index_blob(&mut self, space: SpaceNo, placed: &Placed<'_>) -> Result<()> {
+        let Some((blob, part, _)) = read_blob_payload(&placed.record.payload) else { return Ok(()) };
+        let key = blob_part_key(space, &blob, placed.number, part);
+        self.rows.put(&key, &bytes(&placed.seq))
+    }
+
+    /// The form almost every new item has, folded without a document.
+    fn fold_creation(&mut self, space: SpaceNo, placed: &[Placed<'_>]) -> Result<Option<usize>> {
+        let used = if placed[0].record.kind == RecordKind::SEED { 2 } else { 1 };
+        let Some(group) = placed.get(..used) else { return Ok(None) };
+        let doc = group[0].record.doc;
+        let mut screened = Vec::new();
+        for placed in group {
+            match &placed.verdict {
+                Ok(passed) if placed.record.doc == doc => screened.push(passed),
+                _ => return Ok(None),
+            }
+        }
+        let Some((last, seed)) = screened.split_last() else { return Ok(None) };
+        let Some(projection) = admit_creation(doc, seed.first().copied(), last) else { return Ok(None) };
+        let places: Vec<_> = group.iter().zip(&screened).map(|(p, s)| (s.id(), p.number, p.seq)).collect();
+        let mut row = DocRow { row_id: group[0].arrival, ..DocRow::default() };
+        self.fold((space, doc), &mut row, None, projection, &places)?;
+        let end = &group[used - 1];
+        self.changed(end.arrival, space, &row, end.log)?;
+        Ok(Some(used))
+    }
+
+    fn fold_edit(&mut self, space: SpaceNo, placed: &Placed<'_>, mut row: DocRow) -> Result<()> {
+        let doc = placed.record.doc;
+        let screened = match &placed.verdict {
+            Ok(screened) => screened,
+            Err(why) => return self.set_aside(space, placed, why.clone()),
+        };
+        let loaded = self.document(space, doc, &row)?;
+        match admit(&loaded, screened) {
+            Ok(after) => {
+                if row.row_id == 0 {
+                    row.row_id = placed.arrival;
+                }
+                let projection = project(&after, None);
+                let place = [(screened.id(), placed.number, placed.seq)];
+                self.fold((space, doc), &mut row, Some(after), projection, &place)?;
+                self.changed(placed.arrival, space, &row, placed.log)
+            }
+            Err(reason) => {
+                let asides = self.asides(space, doc)?;
+                let on_aside = screened.deps().any(|dep| asides.iter().any(|row| row.change == dep.0));
+                let reason = if on_aside { Reason::DependsOnSetAside } else { reason };
+                self.set_aside(space, placed, Aside::Gate(reason))
+            }
+        }
+    }
+
+    fn set_aside(&mut self, space: SpaceNo, placed: &Placed<'_>, why: Aside) -> Result<()> {
+        let change = quire_protocol::document::change_id(&placed.record.payload);
+        tracing::warn!(log = %placed.log, seq = placed.seq, ?why, "a record is set aside");
+        let row = AsideRow { doc: placed.record.doc, change: change.0, why };
+        self.rows.put(&Key::of(Kind::SetAside).space(space).log(placed.log).number(placed.seq), &bytes(&row))
+    }
+}
+
+fn foldable(record: &Record) -> bool {
+    record.rules == RULES && matches!(record.kind, RecordKind::CHANGE | RecordKind::SEED)
+}
+
+/// The gate's verdict as far as the record alone decides it. Rules 1 knows no groups of records.
+fn judge(log: Incarnation, record: &Record) -> Result<Screened, Aside> {
+    if !foldable(record) {
+        return Err(Aside::UnknownRules);
+    }
+    if record.more {
+        return Err(Aside::Gate(Reason::Malformed));
+    }
+    screen(record.doc, log, record.kind, &record.payload).map_err(Aside::Gate)
+}
+
+fn short(change: ChangeId) -> [u8; 8] {
+    let mut short = [0; 8];
+    short.copy_from_slice(&change.0[..8]);
+    short
+}
+
+const _: () = assert!(GENESIS_OPS == 3);

@@ -1,0 +1,403 @@
+//! What the native API reads and does: markings by GUID, conflicts, peers.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use quire_protocol::document::{Conflict, Edit, Life, Register, key};
+use quire_protocol::domain::{Kind as ItemKind, Role};
+use quire_protocol::id::{DeviceId, DocId, Space};
+use quire_protocol::identity::{DeviceCard, RosterEntry, Scope};
+use quire_protocol::item::{Said, plain, said};
+use quire_protocol::limits::MAX_ROSTER;
+use quire_protocol::message::Credentials;
+use quire_protocol::shapes::coerce::coerce;
+use serde_json::{Map, Value};
+
+use super::edit::{Seen, Target};
+use super::{Batch, View, device, each};
+use crate::engine::{ConflictView, EngineError, ItemView, MarkingFilter};
+use crate::store::keys::{Key, Kind, SpaceNo, sixteen};
+use crate::store::rows::{DocRow, bytes, decode};
+use crate::store::{Result, Rows};
+
+/// Addresses kept of one peer: home, work, a phone's hotspot, each in both families.
+const MAX_ADDRESSES: usize = 8;
+
+impl View {
+    /// One marking by its GUID.
+    pub fn marking(&self, sync_guid: &str, account: Option<i64>) -> Result<Option<ItemView>> {
+        let doc = DocId::of(ItemKind::Marking, sync_guid);
+        for (number, space) in self.mirror().names.spaces() {
+            let wanted = account.is_none_or(|account| space.account_number() == Some(account));
+            if wanted && let Some(row) = self.row(number, doc)? {
+                return Ok(Some(self.item(number, space, doc, &row)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One item by its document.
+    pub fn item_of(&self, space: SpaceNo, doc: DocId) -> Result<Option<ItemView>> {
+        let (Some(row), Some(name)) = (self.row(space, doc)?, self.mirror().names.space(space)) else {
+            return Ok(None);
+        };
+        Ok(Some(self.item(space, name, doc, &row)))
+    }
+
+    fn item(&self, number: SpaceNo, space: &Space, doc: DocId, row: &DocRow) -> ItemView {
+        ItemView {
+            space: space.clone(),
+            doc,
+            members: self.members(number, row),
+            etag: etag(row),
+            position: format!("{number:08x}{doc}"),
+        }
+    }
+
+    /// Markings in the order of spaces and documents.
+    pub fn markings(&self, filter: &MarkingFilter) -> Result<Vec<ItemView>> {
+        let after = filter.after.as_deref().and_then(read_position);
+        let mut out = Vec::new();
+        for (number, space) in self.mirror().names.spaces() {
+            if filter.account.is_some_and(|account| space.account_number() != Some(account)) {
+                continue;
+            }
+            let from = match after {
+                Some((at, _)) if number < at => continue,
+                Some((at, doc)) if number == at => Some(doc),
+                _ => None,
+            };
+            self.documents(number, from, &mut |doc, row| {
+                let wanted =
+                    Some(doc) != from && row.kind() == Some(ItemKind::Marking) && matches(filter, row);
+                if wanted {
+                    out.push(self.item(number, space, doc, row));
+                }
+                Ok(if out.len() >= filter.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            if out.len() >= filter.limit {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Items of a space, by walking them.
+    pub fn count(&self, space: SpaceNo) -> Result<u64> {
+        let mut count = 0;
+        let all = Key::of(Kind::Document).space(space);
+        self.rows().scan(&all, &all.end(), &mut |_, _| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(count)
+    }
+
+    /// Every conflict.
+    pub fn conflicts(&self, space: Option<&Space>) -> Result<Vec<ConflictView>> {
+        let mut keys = Vec::new();
+        each(self.rows(), Kind::Conflict, |key, _| {
+            keys.push((SpaceNo::from_be_bytes([key[1], key[2], key[3], key[4]]), DocId(sixteen(key, 5))));
+            Ok(())
+        })?;
+        let mut out = Vec::new();
+        for (number, doc) in keys {
+            let Some(name) = self.mirror().names.space(number) else { continue };
+            if space.is_some_and(|space| space != name) {
+                continue;
+            }
+            if let Some(row) = self.row(number, doc)?
+                && let Some(kind) = row.kind()
+            {
+                out.extend(
+                    row.projection.conflicts.iter().map(|c| self.conflict(number, name, kind, doc, &row, c)),
+                );
+            }
+        }
+        Ok(out)
+    }
+
+    fn conflict(
+        &self,
+        number: SpaceNo,
+        space: &Space,
+        kind: ItemKind,
+        doc: DocId,
+        row: &DocRow,
+        conflict: &Conflict,
+    ) -> ConflictView {
+        let resolve = |blob: &_| self.blob(number, blob);
+        let (member, value) = match conflict.key.as_str() {
+            key::LIFE => ("SyncIsRemoved", Value::from(row.projection.removed)),
+            name => {
+                let winner = row.projection.get(name).cloned().unwrap_or(Register::Null);
+                (name, plain(name, kind, &winner, &resolve))
+            }
+        };
+        let device = |log| self.mirror().certificates.get(&log).map(|c| c.device.device());
+        let other =
+            |o: &quire_protocol::document::Other| (plain(member, kind, &o.value, &resolve), device(o.by));
+        ConflictView {
+            id: format!("{number:08x}{doc}-{member}"),
+            space: space.clone(),
+            kind,
+            item: row.identity().to_owned(),
+            member: member.to_owned(),
+            value,
+            others: conflict.others.iter().map(other).collect(),
+        }
+    }
+
+    /// Records of a device's logs that were set aside.
+    pub fn set_aside(&self, of: DeviceId) -> Result<u64> {
+        let mut count = 0;
+        each(self.rows(), Kind::SetAside, |key, _| {
+            let log = quire_protocol::id::Incarnation(sixteen(key, 5));
+            let author = self.mirror().certificates.get(&log).map(|c| c.device.device());
+            count += u64::from(author == Some(of));
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Where a peer was reached, newest first.
+    pub fn addresses(&self, of: DeviceId) -> Result<Vec<String>> {
+        let key = Key::of(Kind::Address).device(of);
+        Ok(self.rows().get(&key)?.map(|value| decode(&key, &value)).transpose()?.unwrap_or_default())
+    }
+
+    /// What every peer's disk was said to have.
+    pub fn acknowledged(&self) -> Result<Vec<(DeviceId, SpaceNo, quire_protocol::clock::Clock)>> {
+        let mut out = Vec::new();
+        each(self.rows(), Kind::Acknowledged, |key, value| {
+            if let (Some(device), Some(space)) = (device(key), key.get(21..25)) {
+                let space = SpaceNo::from_be_bytes([space[0], space[1], space[2], space[3]]);
+                out.push((device, space, decode(key, value)?));
+            }
+            Ok(())
+        })?;
+        Ok(out)
+    }
+}
+
+impl Batch<'_, '_> {
+    /// Changes members of a marking as it is now.
+    pub fn patch(
+        &mut self,
+        sync_guid: &str,
+        members: &Map<String, Value>,
+        if_match: Option<&str>,
+    ) -> Result<bool, EngineError> {
+        let Some(space) = self.find(sync_guid, if_match)? else { return Ok(false) };
+        let mut coerced = Map::new();
+        for (name, value) in members {
+            let member = ItemKind::Marking.member(name);
+            let member =
+                member.ok_or_else(|| EngineError::Member(format!("a marking has no member '{name}'")))?;
+            let value =
+                coerce(member, value.clone()).map_err(|e| EngineError::Member(e.message(member.name)))?;
+            if matches!(member.role, Role::Key | Role::RowId | Role::Account | Role::Secret) {
+                continue;
+            }
+            coerced.insert(member.name.to_owned(), value);
+        }
+        let said = said(ItemKind::Marking, &coerced).map_err(|e| EngineError::Member(e.to_string()))?;
+        self.say(space, ItemKind::Marking, sync_guid, &said)?;
+        Ok(true)
+    }
+
+    /// Removes a marking as it is now.
+    pub fn remove(&mut self, sync_guid: &str, if_match: Option<&str>) -> Result<bool, EngineError> {
+        let Some(space) = self.find(sync_guid, if_match)? else { return Ok(false) };
+        let said = Said { removed: Some(true), ..Said::default() };
+        self.say(space, ItemKind::Marking, sync_guid, &said)?;
+        Ok(true)
+    }
+
+    fn say(
+        &mut self,
+        space: SpaceNo,
+        kind: ItemKind,
+        identity: &str,
+        said: &Said,
+    ) -> Result<(), EngineError> {
+        self.put(Target { space, kind, identity }, said, &Seen::Everything).map(drop)
+    }
+
+    fn find(&self, sync_guid: &str, if_match: Option<&str>) -> Result<Option<SpaceNo>, EngineError> {
+        let doc = DocId::of(ItemKind::Marking, sync_guid);
+        let names = Arc::clone(&self.replica.mirror.names);
+        for (number, _) in names.spaces() {
+            if let Some(row) = self.row(number, doc)? {
+                let holds = if_match.is_none_or(|wanted| wanted == etag(&row));
+                return if holds { Ok(Some(number)) } else { Err(EngineError::Stale) };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Settles a conflict with a value: a write that has seen every value of the key. Gives the item.
+    pub fn resolve(&mut self, id: &str, value: &Value) -> Result<Option<(SpaceNo, DocId)>, EngineError> {
+        let Some(((space, doc), member)) = read_conflict_id(id) else { return Ok(None) };
+        let Some(row) = self.row(space, doc)? else { return Ok(None) };
+        let Some(kind) = row.kind() else { return Ok(None) };
+        let named = if member == "SyncIsRemoved" { key::LIFE } else { member };
+        if !row.projection.conflicts.iter().any(|conflict| conflict.key == named) {
+            return Ok(None);
+        }
+        let edit = settling(kind, member, value)?;
+        let identity = row.identity().to_owned();
+        self.write_present(Target { space, kind, identity: &identity }, row, edit)?;
+        Ok(Some((space, doc)))
+    }
+
+    /// Keeps what a peer says of the roster, as far as it holds; true when anything was new.
+    pub fn learn(&mut self, credentials: &Credentials) -> Result<bool> {
+        let mut new = false;
+        for entry in &credentials.roster {
+            new |= self.keep_entry(entry)?;
+        }
+        for certificate in &credentials.certificates {
+            let known = self.replica.mirror.certificates.contains_key(&certificate.incarnation);
+            if !known && certificate.holds() {
+                let key = Key::of(Kind::Certificate).log(certificate.incarnation);
+                self.rows.put(&key, &bytes(certificate))?;
+                let certificates = Arc::make_mut(&mut self.replica.mirror.certificates);
+                certificates.insert(certificate.incarnation, certificate.clone());
+                new = true;
+            }
+        }
+        if new {
+            self.replica.settle_trust();
+            self.roster_changed = true;
+        }
+        Ok(new)
+    }
+
+    fn keep_entry(&mut self, entry: &RosterEntry) -> Result<bool> {
+        let key = Key::of(Kind::Roster).bytes(&entry.id());
+        let full = self.replica.mirror.roster.len() >= MAX_ROSTER;
+        if full || self.rows.get(&key)?.is_some() || !entry.holds() {
+            return Ok(false);
+        }
+        self.rows.put(&key, &bytes(entry))?;
+        Arc::make_mut(&mut self.replica.mirror.roster).push(entry.clone());
+        Ok(true)
+    }
+
+    /// Adds a device in this one's name, with what it brought and where it was met.
+    pub fn add_peer(
+        &mut self,
+        card: &DeviceCard,
+        scopes: &[Scope],
+        brought: &Credentials,
+        addresses: &[String],
+    ) -> Result<()> {
+        for scope in scopes {
+            let entry = RosterEntry::add(card.clone(), scope.clone(), &self.replica.key);
+            self.keep_entry(&entry)?;
+        }
+        self.rows.remove(&Key::of(Kind::Unpaired).device(card.id()))?;
+        self.replica.unpaired.retain(|device| *device != card.id());
+        for address in addresses.iter().rev() {
+            self.remember_address(card.id(), address)?;
+        }
+        self.replica.settle_trust();
+        self.roster_changed = true;
+        self.learn(brought).map(drop)
+    }
+
+    /// Forgets a device; false when it was not known.
+    pub fn remove_peer(&mut self, peer: DeviceId) -> Result<bool> {
+        if !self.replica.mirror.trust.contains_key(&peer) {
+            return Ok(false);
+        }
+        self.rows.put(&Key::of(Kind::Unpaired).device(peer), &[])?;
+        self.rows.remove(&Key::of(Kind::Address).device(peer))?;
+        self.replica.unpaired.push(peer);
+        self.replica.settle_trust();
+        self.roster_changed = true;
+        Ok(true)
+    }
+
+    /// Keeps an address, newest first.
+    pub fn remember_address(&mut self, peer: DeviceId, address: &str) -> Result<()> {
+        let key = Key::of(Kind::Address).device(peer);
+        let mut kept: Vec<String> =
+            self.rows.get(&key)?.map(|value| decode(&key, &value)).transpose()?.unwrap_or_default();
+        if kept.first().is_some_and(|first| first == address) {
+            return Ok(());
+        }
+        kept.retain(|known| known != address);
+        kept.insert(0, address.to_owned());
+        kept.truncate(MAX_ADDRESSES);
+        self.rows.put(&key, &bytes(&kept))
+    }
+
+    /// Keeps what a peer's disk is said to have.
+    pub fn acknowledge(
+        &mut self,
+        peer: DeviceId,
+        space: &Space,
+        clock: &quire_protocol::clock::Clock,
+    ) -> Result<()> {
+        let Some(number) = self.replica.mirror.names.space_number(space) else { return Ok(()) };
+        self.rows.put(&Key::of(Kind::Acknowledged).device(peer).space(number), &bytes(clock))
+    }
+}
+
+/// Names the state of an item on this daemon: the changes that made it, whatever order they came in.
+fn etag(row: &DocRow) -> String {
+    let mut shorts: Vec<[u8; 8]> = row.changes.iter().map(|change| change.short).collect();
+    shorts.sort_unstable();
+    let hash = blake3::derive_key("quire etag 1", &shorts.concat());
+    data_encoding::HEXLOWER.encode(&hash[..8])
+}
+
+fn matches(filter: &MarkingFilter, row: &DocRow) -> bool {
+    let book = match row.projection.get("bookID") {
+        Some(Register::Int(n)) => *n,
+        _ => 0,
+    };
+    filter.removed.is_none_or(|removed| row.projection.removed == removed)
+        && filter.book.is_none_or(|wanted| wanted == book)
+}
+
+fn read_position(text: &str) -> Option<(SpaceNo, DocId)> {
+    let (space, doc) = text.split_at_checked(8)?;
+    let doc = data_encoding::HEXLOWER.decode(doc.as_bytes()).ok()?;
+    Some((SpaceNo::from_str_radix(space, 16).ok()?, DocId(doc.try_into().ok()?)))
+}
+
+fn read_conflict_id(id: &str) -> Option<((SpaceNo, DocId), &str)> {
+    let (position, member) = id.split_once('-')?;
+    Some((read_position(position)?, member))
+}
+
+/// The edit that settles one key.
+fn settling(kind: ItemKind, member: &str, value: &Value) -> Result<Edit, EngineError> {
+    let mut members = Map::new();
+    if member == key::PLACE {
+        let place = value.as_object().ok_or_else(|| EngineError::Member("a place is an object".into()))?;
+        members.extend(place.iter().map(|(name, value)| (name.clone(), value.clone())));
+    } else {
+        members.insert(member.to_owned(), value.clone());
+    }
+    let mut coerced = Map::new();
+    for (name, value) in members {
+        let known =
+            kind.member(&name).ok_or_else(|| EngineError::Member(format!("there is no member '{name}'")))?;
+        let value = coerce(known, value).map_err(|e| EngineError::Member(e.message(known.name)))?;
+        coerced.insert(known.name.to_owned(), value);
+    }
+    let said = said(kind, &coerced).map_err(|e| EngineError::Member(e.to_string()))?;
+    let mut edit = quire_protocol::item::beginning(kind, "", &said);
+    edit.values
+        .retain(|(name, _)| name != quire_protocol::item::KIND && name != quire_protocol::item::IDENTITY);
+    edit.life = match said.removed {
+        Some(true) => Life::Remove,
+        Some(false) => Life::Revive,
+        None => Life::Keep,
+    };
+    Ok(edit)
+}

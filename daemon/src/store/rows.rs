@@ -1,0 +1,265 @@
+//! The values of rows, and their bytes.
+
+use std::collections::BTreeMap;
+
+use quire_protocol::clock::Clock;
+use quire_protocol::document::Projection;
+use quire_protocol::document::Register;
+use quire_protocol::domain::Kind;
+use quire_protocol::id::{DocId, Incarnation};
+use quire_protocol::item::{IDENTITY, KIND};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{SpaceNo, describe};
+use super::{Result, StoreError};
+
+/// Version of everything in this file and in [`super::keys`]. A newer one is refused with words.
+pub const FORMAT: u32 = 1;
+
+/// Names of meta rows.
+pub mod meta {
+    /// [`super::FORMAT`] of the store.
+    pub const FORMAT: &[u8] = b"format";
+    /// Seed of the device's Ed25519 key.
+    pub const DEVICE_SEED: &[u8] = b"device";
+    /// Private X25519 key of the channel.
+    pub const CHANNEL_KEY: &[u8] = b"channel";
+    /// The incarnation that writes now.
+    pub const INCARNATION: &[u8] = b"incarnation";
+    /// What this installation looked like when it last started: see `replica/installation.rs`.
+    pub const INSTALLATION: &[u8] = b"installation";
+}
+
+/// A document as it is kept: its projection, and where the changes are that made it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DocRow {
+    /// The row number that shapes call `id`: arrival of the first record.
+    pub row_id: u64,
+    /// Changes in the order they were folded; dependencies come first.
+    pub changes: Vec<ChangeRef>,
+    /// A saved document that holds the first so many changes, so that long histories load quickly.
+    pub snapshot: Option<(u32, Vec<u8>)>,
+    /// What it says.
+    pub projection: Projection,
+}
+
+/// Where one change of a document is, and how its hash begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRef {
+    /// Number of its log in this store.
+    pub log: u32,
+    /// Its sequence number there.
+    pub seq: u64,
+    /// First 8 bytes of its hash: finds a dependency without reading the log.
+    pub short: [u8; 8],
+}
+
+impl DocRow {
+    /// The kind of item; `None` for one this version does not know.
+    pub fn kind(&self) -> Option<Kind> {
+        match self.projection.get(KIND) {
+            Some(Register::Int(code)) => Kind::from_code(u8::try_from(*code).ok()?),
+            _ => None,
+        }
+    }
+
+    /// The item's identity.
+    pub fn identity(&self) -> &str {
+        match self.projection.get(IDENTITY) {
+            Some(Register::Text(text)) => text,
+            _ => "",
+        }
+    }
+}
+
+/// A cursor: the clocks it stands for, and what its application wrote with it since.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CursorRow {
+    /// One clock for each space that the answer covered.
+    pub clocks: BTreeMap<SpaceNo, Clock>,
+    /// Own records taken from the application with this cursor.
+    pub taken: Taken,
+}
+
+/// Sequence numbers of records taken from one application, by space and log, as ranges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Taken(BTreeMap<SpaceNo, BTreeMap<u32, Vec<(u64, u64)>>>);
+
+/// Ranges kept of one log. An application that writes with ever the same cursor among many others would
+/// grow it without end; beyond this the oldest are forgotten, which makes edits concurrent, never lost.
+const MAX_RANGES: usize = 4096;
+
+impl Taken {
+    /// Adds a record.
+    pub fn add(&mut self, space: SpaceNo, log: u32, seq: u64) {
+        let ranges = self.0.entry(space).or_default().entry(log).or_default();
+        match ranges.last_mut() {
+            Some((_, hi)) if *hi + 1 == seq => *hi = seq,
+            _ => ranges.push((seq, seq)),
+        }
+        if ranges.len() > MAX_RANGES {
+            ranges.remove(0);
+        }
+    }
+
+    /// True when the record was taken.
+    pub fn has(&self, space: SpaceNo, log: u32, seq: u64) -> bool {
+        let ranges = self.0.get(&space).and_then(|logs| logs.get(&log));
+        ranges.is_some_and(|ranges| {
+            let at = ranges.partition_point(|(_, hi)| *hi < seq);
+            ranges.get(at).is_some_and(|(lo, _)| *lo <= seq)
+        })
+    }
+
+    /// True when nothing was taken.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadRow {
+    /// Its last sequence number.
+    pub seq: u64,
+    /// The chain there.
+    pub chain: [u8; 32],
+}
+
+/// Where the records that arrived together are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivalRow {
+    /// In which space.
+    pub space: SpaceNo,
+    /// In which log.
+    pub log: Incarnation,
+    /// First sequence number.
+    pub lo: u64,
+    /// How many.
+    pub count: u32,
+}
+
+/// Why a record is not folded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aside {
+    /// The gate's verdict.
+    Gate(quire_protocol::gate::Reason),
+    /// It follows rules, or is of a kind, that this version does not know: relayed, not folded.
+    UnknownRules,
+}
+
+/// A record that is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsideRow {
+    /// The document it would change.
+    pub doc: DocId,
+    /// Its change's name.
+    pub change: [u8; 32],
+    /// Why.
+    pub why: Aside,
+}
+
+/// Rows from which compression pays.
+const COMPRESS_FROM: usize = 128;
+
+/// A row inflates to at most this: values over 16 KiB are outside, a snapshot holds some hundred changes.
+const MAX_ROW: usize = 64 * 1024 * 1024;
+
+/// Shared beginnings of rows: a dictionary trained on rows of generated text (`scripts/train-dictionary`).
+/// Its bytes are part of the format, another one gets another form number.
+const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
+
+const PLAIN: u8 = 0;
+const WITH_DICTIONARY: u8 = 1;
+
+/// Encodes and decodes rows; keeps the dictionary's tables, which cost more to build than to use.
+pub struct RowCodec {
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+impl RowCodec {
+    /// A codec for one thread.
+    pub fn new() -> Result<RowCodec> {
+        let compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY);
+        Ok(RowCodec { compressor: compressor.map_err(|e| StoreError::Database(e.to_string()))? })
+    }
+
+    /// The bytes of a document's row.
+    pub fn encode(&mut self, row: &DocRow) -> Vec<u8> {
+        let body = bytes(row);
+        if body.len() >= COMPRESS_FROM
+            && let Ok(packed) = self.compressor.compress(&body)
+        {
+            return [&[WITH_DICTIONARY], &packed[..]].concat();
+        }
+        [&[PLAIN], &body[..]].concat()
+    }
+}
+
+thread_local! {
+    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        const { std::cell::RefCell::new(None) };
+}
+
+/// Reads a document's row.
+pub fn decode_doc(key: &[u8], value: &[u8]) -> Result<DocRow> {
+    let unreadable = || StoreError::Unreadable(describe(key));
+    match value.split_first() {
+        Some((&PLAIN, body)) => decode(key, body),
+        Some((&WITH_DICTIONARY, packed)) => decode(key, &inflate(packed).ok_or_else(unreadable)?),
+        _ => Err(unreadable()),
+    }
+}
+
+fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
+    let size = zstd::bulk::Decompressor::upper_bound(packed).filter(|n| *n <= MAX_ROW).unwrap_or(MAX_ROW);
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = zstd::bulk::Decompressor::with_dictionary(DICTIONARY).ok();
+        }
+        kept.as_mut()?.decompress(packed, size).ok()
+    })
+}
+
+/// The bytes of any other row.
+pub fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    // Nothing we keep has a form postcard cannot write (maps and sequences have known lengths).
+    postcard::to_allocvec(value).unwrap_or_default()
+}
+
+/// Reads any other row.
+pub fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T> {
+    postcard::from_bytes(value).map_err(|_| StoreError::Unreadable(describe(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn document_rows_come_back() {
+        let mut row = DocRow { row_id: 7, ..DocRow::default() };
+        row.changes.push(ChangeRef { log: 1, seq: 2, short: [3; 8] });
+        row.projection.values.insert("content".into(), Register::Text("a quick brown fox ".repeat(40)));
+        let mut codec = RowCodec::new().unwrap();
+        for text in ["", "long enough to be compressed, and then some ".repeat(9).as_str()] {
+            row.projection.values.insert("note".into(), Register::Text(text.into()));
+            let value = codec.encode(&row);
+            assert_eq!(decode_doc(b"d", &value).unwrap(), row);
+        }
+        assert!(decode_doc(b"d", &[9, 9]).is_err());
+    }
+
+    #[test]
+    fn taken_records_are_known_by_ranges() {
+        let mut taken = Taken::default();
+        for seq in [1, 2, 3, 7, 8] {
+            taken.add(1, 4, seq);
+        }
+        let known: Vec<u64> = (0..10).filter(|n| taken.has(1, 4, *n)).collect();
+        assert_eq!(known, [1, 2, 3, 7, 8]);
+        assert!(!taken.has(2, 4, 1) && !taken.has(1, 5, 1));
+    }
+}

@@ -1,0 +1,244 @@
+//! The engine without sockets: the documented request, cursors, merging, exchange of segments.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use quire_daemon::engine::{Engine, Event};
+use quire_protocol::clock::Clock;
+use quire_protocol::id::Space;
+use quire_protocol::identity::Scope;
+use quire_protocol::shapes::{json, model};
+use serde_json::{Value, json};
+
+const SAMPLE: &[u8] = include_bytes!("../../tests/fixtures/shapes/synchronize.request.json");
+
+async fn say(engine: &Engine, body: &Value) -> model::Answer {
+    say_bytes(engine, body.to_string().as_bytes()).await
+}
+
+async fn say_bytes(engine: &Engine, body: &[u8]) -> model::Answer {
+    let read = model::read(json::parse(body).unwrap()).unwrap();
+    engine.synchronize(read, 1_800_000_000_000).await.unwrap().answer
+}
+
+fn marking(guid: u8, more: &Value) -> Value {
+    let mut item =
+        json!({"syncGuid": uuid::Uuid::from_bytes([guid; 16]).to_string(), "AccountId": 3, "content": "c"});
+    for (name, value) in more.as_object().unwrap() {
+        item[name] = value.clone();
+    }
+    item
+}
+
+fn request(app: i64, cursor: Option<&str>, markings: &[Value]) -> Value {
+    json!({"Account": {"AccountId": 3}, "AccountApplicationId": app, "LastSyncTimestamp": cursor, "Markings": markings})
+}
+
+async fn trust(a: &Engine, b: &Engine) {
+    for (one, other) in [(a, b), (b, a)] {
+        let brought = quire_protocol::message::Credentials {
+            roster: Vec::new(),
+            certificates: other.mirror().certificates.values().cloned().collect(),
+        };
+        one.add_peer(other.card(), vec![Scope::Everything], brought, Vec::new()).await.unwrap();
+    }
+}
+
+/// Everything `from` has that `to` lacks.
+async fn exchange(from: &Engine, to: &Engine) {
+    for (space, _) in from.clocks_for(to.card().id()) {
+        let after = to.clock(&space).unwrap_or_default();
+        let segments = from.fetch(&space, &after, 1 << 30).unwrap();
+        let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
+        for done in to.ingest(from.card().id(), segments).await.unwrap() {
+            assert_eq!(done.refused, None);
+        }
+    }
+}
+
+fn shown(engine: &Engine, guid: u8) -> Value {
+    let guid = uuid::Uuid::from_bytes([guid; 16]).to_string();
+    let mut members = engine.marking(&guid, None).unwrap().unwrap().members;
+    members.remove("id");
+    members.into()
+}
+
+#[tokio::test]
+async fn the_documented_request_is_taken_and_arrives_elsewhere() {
+    let (a, b) = (Engine::in_memory("a").unwrap(), Engine::in_memory("b").unwrap());
+    trust(&a, &b).await;
+    let answer = say_bytes(&a, SAMPLE).await;
+    assert!(answer.is_success(), "{:?}", answer.errors);
+    exchange(&a, &b).await;
+    let other = say(&b, &json!({"Account": {"AccountId": 3}, "AccountApplicationId": 9})).await;
+    assert_eq!((other.markings.len(), other.history.len()), (1, 1));
+    let sent: Value = serde_json::from_slice(SAMPLE).unwrap();
+    let mut got = Value::Object(other.markings[0].clone());
+    got["id"] = json!(1);
+    assert_eq!(got, sent["Markings"][0]);
+    let one = say(&b, &json!({"Account": {"AccountId": 1}, "AccountApplicationId": 9})).await;
+    assert_eq!(Value::Object(one.books[0].clone()), sent["Books"][1]);
+    assert_eq!(one.account.unwrap()["Email"], "sample string 3");
+}
+
+#[tokio::test]
+async fn a_repeated_request_writes_nothing_and_cursors_stand_for_clocks() {
+    let a = Engine::in_memory("a").unwrap();
+    let body = request(1, None, &[marking(1, &json!({"note": "first", "color": "red"}))]);
+    let first = say(&a, &body).await;
+    let clock = a.clock(&Space::account(3));
+    let again = say(&a, &body).await;
+    assert_eq!(a.clock(&Space::account(3)), clock);
+    assert_eq!(first.cursor, again.cursor);
+    assert!(again.markings.is_empty());
+    let quiet = say(&a, &request(1, Some(&first.cursor), &[])).await;
+    assert_eq!(quiet.cursor, first.cursor);
+    let other = say(&a, &request(2, None, &[])).await;
+    assert_eq!(other.markings.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stale_whole_object_does_not_undo_anothers_edit() {
+    let a = Engine::in_memory("a").unwrap();
+    let whole = marking(1, &json!({"note": "first", "color": "red", "type": 1}));
+    let one = say(&a, &request(1, None, std::slice::from_ref(&whole))).await;
+    let two = say(&a, &request(2, None, &[])).await;
+    say(
+        &a,
+        &request(2, Some(&two.cursor), &[marking(1, &json!({"color": "blue", "note": "first and second"}))]),
+    )
+    .await;
+    let mut stale = whole.clone();
+    stale["type"] = json!(2);
+    stale["note"] = json!("the first");
+    let answer = say(&a, &request(1, Some(&one.cursor), &[stale.clone()])).await;
+    let now = shown(&a, 1);
+    assert_eq!(
+        (&now["color"], &now["type"], &now["note"]),
+        (&json!("blue"), &json!(2), &json!("the first and second"))
+    );
+    assert_eq!(answer.markings.len(), 1, "the merge is told");
+    let clock = a.clock(&Space::account(3));
+    say(&a, &request(1, Some(&one.cursor), &[stale])).await;
+    assert_eq!(a.clock(&Space::account(3)), clock, "repeated after another's edit");
+    assert!(a.conflicts(None).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_old_copy_without_a_cursor_changes_nothing() {
+    let a = Engine::in_memory("a").unwrap();
+    let old = marking(1, &json!({"note": "first", "color": "red", "SyncIsRemoved": false}));
+    let one = say(&a, &request(1, None, std::slice::from_ref(&old))).await;
+    say(&a, &request(1, Some(&one.cursor), &[marking(1, &json!({"color": "blue", "SyncIsRemoved": true}))]))
+        .await;
+    let clock = a.clock(&Space::account(3));
+    let answer = say(&a, &request(7, None, std::slice::from_ref(&old))).await;
+    assert_eq!(a.clock(&Space::account(3)), clock);
+    assert_eq!(answer.markings[0]["SyncIsRemoved"], true);
+    let new = marking(1, &json!({"color": "green", "note": "first note"}));
+    say(&a, &request(8, None, &[new])).await;
+    let now = shown(&a, 1);
+    assert_eq!((&now["SyncIsRemoved"], &now["note"]), (&json!(false), &json!("first note")));
+    let conflicts = a.conflicts(None).unwrap();
+    let members: Vec<&str> = conflicts.iter().map(|c| c.member.as_str()).collect();
+    assert_eq!(members, ["color", "SyncIsRemoved"]);
+}
+
+#[tokio::test]
+async fn edits_made_apart_merge_and_the_loser_is_shown_on_both() {
+    let (a, b) = (Engine::in_memory("a").unwrap(), Engine::in_memory("b").unwrap());
+    trust(&a, &b).await;
+    say(&a, &request(1, None, &[marking(1, &json!({"note": "the quick fox", "color": "red"}))])).await;
+    exchange(&a, &b).await;
+    let guid = uuid::Uuid::from_bytes([1; 16]).to_string();
+    let patch = |value: Value| value.as_object().unwrap().clone();
+    a.patch(&guid, patch(json!({"note": "the quick brown fox", "color": "blue"})), None).await.unwrap();
+    b.patch(&guid, patch(json!({"note": "the quick fox jumps", "color": "green", "chapter": "x"})), None)
+        .await
+        .unwrap();
+    exchange(&a, &b).await;
+    exchange(&b, &a).await;
+    assert_eq!(shown(&a, 1), shown(&b, 1));
+    assert_eq!(shown(&a, 1)["note"], "the quick brown fox jumps");
+    let (ca, cb) = (a.conflicts(None).unwrap(), b.conflicts(None).unwrap());
+    assert_eq!((ca.len(), &ca[0].others), (1, &cb[0].others));
+    let loser = ca[0].others[0].1.unwrap();
+    assert!([a.card().id(), b.card().id()].contains(&loser));
+    a.resolve(&ca[0].id, json!("white")).await.unwrap().unwrap();
+    assert!(a.conflicts(None).unwrap().is_empty());
+    exchange(&a, &b).await;
+    assert!(b.conflicts(None).unwrap().is_empty());
+    assert_eq!(shown(&b, 1)["color"], "white");
+}
+
+#[tokio::test]
+async fn large_values_travel_whole() {
+    let (a, b) = (Engine::in_memory("a").unwrap(), Engine::in_memory("b").unwrap());
+    trust(&a, &b).await;
+    let page = "<p>long</p>".repeat(30_000);
+    let note = "n".repeat(100_000);
+    let body = json!({"Account": {"AccountId": 3}, "AccountApplicationId": 1,
+        "BookHtmlPages": [{"BookHtmlPageId": 5, "BookId": 2, "Content": page, "BodyContent": page}],
+        "Markings": [marking(1, &json!({"note": note, "selectionOuterHtml": page}))]});
+    assert!(say(&a, &body).await.is_success());
+    exchange(&a, &b).await;
+    let got = say(&b, &json!({"Account": {"AccountId": 3}, "AccountApplicationId": 9})).await;
+    assert_eq!(
+        (got.html_pages[0]["Content"].as_str(), got.html_pages[0]["BodyContent"].as_str()),
+        (Some(&page[..]), Some(&page[..]))
+    );
+    assert_eq!(shown(&b, 1)["note"], note);
+    assert_eq!(shown(&b, 1)["selectionOuterHtml"], page);
+    let clock = a.clock(&Space::account(3));
+    say(&a, &body).await;
+    assert_eq!(a.clock(&Space::account(3)), clock);
+}
+
+#[tokio::test]
+async fn items_survive_reopening_and_a_copied_folder_writes_a_new_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = Engine::open(dir.path(), "a").unwrap();
+    say(&a, &request(1, None, &[marking(1, &json!({"color": "red"}))])).await;
+    let log = a.mirror().log;
+    a.stop().await;
+    drop(a);
+    let a = Engine::open(dir.path(), "a").unwrap();
+    assert_eq!(a.mirror().log, log);
+    assert_eq!(shown(&a, 1)["color"], "red");
+    a.stop().await;
+    drop(a);
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["quire.redb", "boot-token"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let b = Engine::open(copy.path(), "a").unwrap();
+    assert_ne!(b.mirror().log, log, "a copy");
+    let a = Engine::open(dir.path(), "a").unwrap();
+    say(&a, &request(1, None, &[marking(2, &json!({}))])).await;
+    say(&b, &request(1, None, &[marking(3, &json!({}))])).await;
+    let id = a.card().id();
+    for (from, to) in [(&a, &b), (&b, &a)] {
+        to.learn(quire_protocol::message::Credentials {
+            roster: Vec::new(),
+            certificates: from.mirror().certificates.values().cloned().collect(),
+        })
+        .await
+        .unwrap();
+        let space = Space::account(3);
+        let segments = from.fetch(&space, &to.clock(&space).unwrap_or_else(Clock::default), 1 << 30).unwrap();
+        let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
+        assert!(to.ingest(id, segments).await.unwrap().iter().all(|done| done.refused.is_none()));
+    }
+    assert_eq!(shown(&a, 3), shown(&b, 3));
+    assert_eq!(shown(&a, 2), shown(&b, 2));
+}
+
+#[tokio::test]
+async fn commits_are_announced_and_can_be_read_again() {
+    let a = Engine::in_memory("a").unwrap();
+    let mut events = a.subscribe();
+    say(&a, &request(1, None, &[marking(1, &json!({"note": "x"})), marking(2, &json!({}))])).await;
+    let Event::Committed { changes, clocks } = &*events.recv().await.unwrap() else { panic!("no commit") };
+    assert_eq!((changes.len(), clocks.len()), (3, 1), "two markings and the account");
+    assert_eq!(a.changes_after(0, 10).unwrap().unwrap(), *changes);
+    assert_eq!(a.changes_after(changes[0].id, 10).unwrap().unwrap(), changes[1..]);
+    assert_eq!(a.changes_after(99, 10).unwrap(), None);
+}

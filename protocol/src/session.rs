@@ -1,0 +1,393 @@
+//! Replication with one peer, without IO: `handle(input, now) -> outputs`.
+//!
+//! ```text
+//!   both:  Greeting ─ Credentials? ─ Clocks        what I share with you, and what I have of it
+//!   both:  Segment …                               what you lack, in the order I got it
+//!   both:  Ack …                                   what is now on my disk
+//! ```
+//!
+//! Segments go in the sender's order of arrival, so every prefix of the stream is causally closed and a
+//! session that is cut keeps what it got. New records are pushed as they commit, by the same path. Nothing
+//! is acknowledged before it is on disk: `Ack` follows the input [`Input::Ingested`], never a message.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::clock::Clock;
+use crate::id::{Incarnation, Space};
+use crate::limits::{FETCH, MAX_LOGS, WINDOW};
+use crate::message::{Credentials, Greeting, LogName, Message, Progress, SegmentMessage, WIRE_VERSION};
+use crate::record::Segment;
+
+/// Milliseconds on any clock that only goes forward.
+pub type Millis = u64;
+
+/// A quiet peer is asked for a sign of life after this long.
+pub const PING_AFTER: Millis = 15_000;
+
+/// A peer that gives no sign of life for this long is gone: a cable was pulled, a lid was closed.
+pub const SILENT_FOR: Millis = 40_000;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A message came.
+    Received(Message),
+    /// This store's own clocks of spaces that the peer may read: at the beginning, and after each commit.
+    Committed(Vec<(Space, Clock)>),
+    /// The answer to [`Output::Fetch`]: encoded segments in order of arrival; empty when there are none.
+    Fetched {
+        /// Of which space.
+        space: Space,
+        /// Log and bytes of each.
+        segments: Vec<(Incarnation, Vec<u8>)>,
+    },
+    /// A segment that [`Output::Ingest`] named is on disk; also when it was there before.
+    Ingested {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// The log is here up to this record.
+        seq: u64,
+    },
+    /// A segment that [`Output::Ingest`] named cannot be taken.
+    Refused {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// The log is here up to this record.
+        seq: u64,
+    },
+    /// This side's credentials for the peer changed.
+    Credentials(Credentials),
+    /// Time went by.
+    Tick,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Send this.
+    Send(Message),
+    /// Read segments that `after` does not cover, about `bytes` of them.
+    Fetch {
+        /// Of which space.
+        space: Space,
+        /// What the peer has or is being sent.
+        after: Clock,
+        /// How much to read.
+        bytes: usize,
+    },
+    /// Verify and keep this segment, then say [`Input::Ingested`] or [`Input::Refused`].
+    Ingest {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// Encoded.
+        segment: Vec<u8>,
+    },
+    /// Keep these, then say [`Input::Committed`] again: more spaces may be shared now.
+    Learn(Credentials),
+    /// The peer shares this space and has this much of it on its disk.
+    PeerHas {
+        /// Which space.
+        space: Space,
+        /// Up to where.
+        clock: Clock,
+    },
+    /// The peer will not take a log of ours or of others.
+    PeerRefuses {
+        /// Of which space.
+        space: Space,
+        /// Which log.
+        log: Incarnation,
+    },
+    /// End the session, for this reason.
+    Close(&'static str),
+}
+
+/// One session with one peer.
+pub struct Session {
+    heard: Millis,
+    asked: bool,
+    greeted: bool,
+    credentials: Credentials,
+    links: BTreeMap<Space, Link>,
+    my_spaces: Vec<Space>,
+    peer_spaces: Vec<Space>,
+    my_logs: Vec<Incarnation>,
+    peer_logs: Vec<Incarnation>,
+}
+
+/// One space within the session.
+#[derive(Default)]
+struct Link {
+    /// Number under which this side named the space.
+    mine: Option<u32>,
+    /// Number under which the peer named it.
+    theirs: Option<u32>,
+    /// What this store has.
+    own: Clock,
+    /// What the peer has, or is being sent.
+    sent: Clock,
+    /// What the peer's disk has.
+    acked: Clock,
+    /// Logs the peer will not take.
+    refused: Vec<Incarnation>,
+    fetching: bool,
+    /// Nothing more was found although clocks differ; wait for the next commit.
+    dry: bool,
+    in_flight: VecDeque<(Incarnation, u64, usize)>,
+}
+
+impl Session {
+    /// A new session; gives its first messages. `credentials` are what the peer may know.
+    pub fn open(credentials: Credentials, now: Millis) -> (Session, Vec<Output>) {
+        let session = Session {
+            heard: now,
+            asked: false,
+            greeted: false,
+            credentials,
+            links: BTreeMap::new(),
+            my_spaces: Vec::new(),
+            peer_spaces: Vec::new(),
+            my_logs: Vec::new(),
+            peer_logs: Vec::new(),
+        };
+        let greeting = Greeting { version: WIRE_VERSION, credentials: digest(&session.credentials) };
+        (session, vec![Output::Send(Message::Greeting(greeting))])
+    }
+
+    /// Does one step.
+    pub fn handle(&mut self, input: Input, now: Millis) -> Vec<Output> {
+        let mut out = Vec::new();
+        match input {
+            Input::Received(message) => {
+                (self.heard, self.asked) = (now, false);
+                self.receive(message, &mut out);
+            }
+            Input::Committed(clocks) => self.committed(clocks, &mut out),
+            Input::Fetched { space, segments } => self.fetched(space, segments, &mut out),
+            Input::Ingested { space, log, seq } => self.answer(&space, log, seq, Message::Ack, &mut out),
+            Input::Refused { space, log, seq } => self.answer(&space, log, seq, Message::Refuse, &mut out),
+            Input::Credentials(credentials) => {
+                if self.greeted && digest(&credentials) != digest(&self.credentials) {
+                    out.push(Output::Send(Message::Credentials(credentials.clone())));
+                }
+                self.credentials = credentials;
+            }
+            Input::Tick => self.tick(now, &mut out),
+        }
+        out
+    }
+
+    /// When the next tick is needed.
+    pub fn next_tick(&self) -> Millis {
+        self.heard + if self.asked { SILENT_FOR } else { PING_AFTER }
+    }
+
+    fn tick(&mut self, now: Millis, out: &mut Vec<Output>) {
+        if now >= self.heard + SILENT_FOR {
+            out.push(Output::Close("the peer fell silent"));
+        } else if now >= self.heard + PING_AFTER && !self.asked {
+            self.asked = true;
+            out.push(Output::Send(Message::Ping));
+        }
+    }
+
+    fn receive(&mut self, message: Message, out: &mut Vec<Output>) {
+        if !self.greeted && !matches!(message, Message::Greeting(_)) {
+            return out.push(Output::Close("the peer did not greet first"));
+        }
+        match message {
+            Message::Greeting(greeting) => self.greet(&greeting, out),
+            Message::Credentials(credentials) => out.push(Output::Learn(credentials)),
+            Message::Clocks(clocks) => self.peer_clocks(clocks, out),
+            Message::Segment(message) => self.segment(message, out),
+            Message::Ack(progress) => self.acked(progress, out),
+            Message::Refuse(progress) => self.refused(progress, out),
+            Message::Ping => out.push(Output::Send(Message::Pong)),
+            Message::Pong => {}
+        }
+    }
+
+    fn greet(&mut self, greeting: &Greeting, out: &mut Vec<Output>) {
+        if std::mem::replace(&mut self.greeted, true) {
+            return out.push(Output::Close("the peer greeted twice"));
+        }
+        if greeting.credentials != digest(&self.credentials) {
+            out.push(Output::Send(Message::Credentials(self.credentials.clone())));
+        }
+        let clocks = self.links.iter_mut().filter(|(_, link)| link.mine.is_none());
+        let mut named = Vec::new();
+        for (space, link) in clocks {
+            link.mine = Some(self.my_spaces.len() as u32);
+            self.my_spaces.push(space.clone());
+            named.push((space.clone(), link.own.clone()));
+        }
+        if !named.is_empty() {
+            out.push(Output::Send(Message::Clocks(named)));
+        }
+    }
+
+    fn committed(&mut self, clocks: Vec<(Space, Clock)>, out: &mut Vec<Output>) {
+        let mut named = Vec::new();
+        for (space, clock) in clocks {
+            let link = self.links.entry(space.clone()).or_default();
+            link.dry &= link.own == clock;
+            link.own.join(&clock);
+            if self.greeted && link.mine.is_none() {
+                link.mine = Some(self.my_spaces.len() as u32);
+                self.my_spaces.push(space.clone());
+                named.push((space.clone(), link.own.clone()));
+            }
+            link.pump(&space, out);
+        }
+        if !named.is_empty() {
+            out.insert(0, Output::Send(Message::Clocks(named)));
+        }
+    }
+
+    fn peer_clocks(&mut self, clocks: Vec<(Space, Clock)>, out: &mut Vec<Output>) {
+        for (space, clock) in clocks {
+            let known = self.peer_spaces.contains(&space);
+            if !known {
+                self.peer_spaces.push(space.clone());
+            }
+            let link = self.links.entry(space.clone()).or_default();
+            link.theirs.get_or_insert(self.peer_spaces.len() as u32 - 1);
+            link.sent.join(&clock);
+            link.acked.join(&clock);
+            out.push(Output::PeerHas { space: space.clone(), clock: link.acked.clone() });
+            link.pump(&space, out);
+        }
+    }
+
+    fn segment(&mut self, message: SegmentMessage, out: &mut Vec<Output>) {
+        let log = match message.log {
+            LogName::Known(n) => self.peer_logs.get(n as usize).copied(),
+            LogName::New(log) if self.peer_logs.len() < MAX_LOGS => {
+                self.peer_logs.push(log);
+                Some(log)
+            }
+            LogName::New(_) => None,
+        };
+        let (Some(log), Some(space)) = (log, self.peer_spaces.get(message.space as usize)) else {
+            return out.push(Output::Close("the peer named a log or space it had not introduced"));
+        };
+        let Ok((_, hi)) = Segment::range(&message.segment) else {
+            return out.push(Output::Close("the peer sent a malformed segment"));
+        };
+        if let Some(link) = self.links.get_mut(space) {
+            link.sent.advance(log, hi);
+        }
+        out.push(Output::Ingest { space: space.clone(), log, segment: message.segment });
+    }
+
+    /// Tells the peer about a segment it had sent, by its own numbers.
+    fn answer(
+        &mut self,
+        space: &Space,
+        log: Incarnation,
+        seq: u64,
+        message: impl Fn(Progress) -> Message,
+        out: &mut Vec<Output>,
+    ) {
+        let theirs = self.links.get(space).and_then(|link| link.theirs);
+        let number = self.peer_logs.iter().position(|l| *l == log);
+        if let (Some(space), Some(log)) = (theirs, number) {
+            out.push(Output::Send(message(Progress { space, log: log as u32, seq })));
+        }
+    }
+
+    fn acked(&mut self, progress: Progress, out: &mut Vec<Output>) {
+        let Some((space, log)) = self.named(progress) else {
+            return out.push(Output::Close("the peer acknowledged what it was not sent"));
+        };
+        let Some(link) = self.links.get_mut(&space) else { return };
+        if progress.seq > link.own.get(log) {
+            return out.push(Output::Close("the peer acknowledged what does not exist"));
+        }
+        link.acked.advance(log, progress.seq);
+        link.sent.advance(log, progress.seq);
+        link.in_flight.retain(|(l, hi, _)| *l != log || *hi > progress.seq);
+        out.push(Output::PeerHas { space: space.clone(), clock: link.acked.clone() });
+        link.pump(&space, out);
+    }
+
+    fn refused(&mut self, progress: Progress, out: &mut Vec<Output>) {
+        let Some((space, log)) = self.named(progress) else {
+            return out.push(Output::Close("the peer refused what it was not sent"));
+        };
+        let Some(link) = self.links.get_mut(&space) else { return };
+        link.in_flight.retain(|(l, _, _)| *l != log);
+        if !link.refused.contains(&log) {
+            link.refused.push(log);
+        }
+        out.push(Output::PeerRefuses { space: space.clone(), log });
+        link.pump(&space, out);
+    }
+
+    fn named(&self, progress: Progress) -> Option<(Space, Incarnation)> {
+        let space = self.my_spaces.get(progress.space as usize)?;
+        Some((space.clone(), *self.my_logs.get(progress.log as usize)?))
+    }
+
+    fn fetched(&mut self, space: Space, segments: Vec<(Incarnation, Vec<u8>)>, out: &mut Vec<Output>) {
+        let Some(link) = self.links.get_mut(&space) else { return };
+        link.fetching = false;
+        link.dry = segments.is_empty();
+        let Some(number) = link.mine else { return };
+        for (log, segment) in segments {
+            let Ok((lo, hi)) = Segment::range(&segment) else { continue };
+            if lo != link.sent.get(log) + 1 || link.refused.contains(&log) {
+                continue;
+            }
+            link.sent.advance(log, hi);
+            link.in_flight.push_back((log, hi, segment.len()));
+            let log = match self.my_logs.iter().position(|l| *l == log) {
+                Some(n) => LogName::Known(n as u32),
+                None => {
+                    self.my_logs.push(log);
+                    LogName::New(log)
+                }
+            };
+            out.push(Output::Send(Message::Segment(SegmentMessage { space: number, log, segment })));
+        }
+        link.pump(&space, out);
+    }
+}
+
+impl Link {
+    /// Asks for more to send, when both sides share the space and the peer lacks something.
+    fn pump(&mut self, space: &Space, out: &mut Vec<Output>) {
+        let shared = self.mine.is_some() && self.theirs.is_some();
+        let flying: usize = self.in_flight.iter().map(|(_, _, bytes)| bytes).sum();
+        let lacking =
+            self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.refused.contains(&log));
+        if shared && lacking && !self.fetching && !self.dry && flying < WINDOW {
+            self.fetching = true;
+            let mut after = self.sent.clone();
+            for log in &self.refused {
+                after.advance(*log, self.own.get(*log));
+            }
+            out.push(Output::Fetch { space: space.clone(), after, bytes: FETCH });
+        }
+    }
+}
+
+/// Digest of a set of credentials, whatever their order.
+fn digest(credentials: &Credentials) -> [u8; 8] {
+    let mut names: Vec<[u8; 16]> = credentials.roster.iter().map(|e| e.id()).collect();
+    names.extend(credentials.certificates.iter().map(|c| c.incarnation.0));
+    names.sort_unstable();
+    let hash = blake3::derive_key("quire credentials 1", &names.concat());
+    let mut out = [0; 8];
+    out.copy_from_slice(&hash[..8]);
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! Stories about real `quire` processes, told from outside: by HTTP, by the command line and by signals.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod bytes;
+mod demo;
+mod native;
+mod netns;
+mod peers;
+mod restart;
+mod synchronize;
