@@ -11,7 +11,7 @@ use redb::{Database, TableDefinition};
 
 use crate::failure::{Context, Outcome, unusable};
 use crate::http::Client;
-use crate::statistics::{percentile, sorted};
+use crate::statistics::{Spread, percentile, sorted};
 use crate::workload::Workload;
 
 const APPENDS: usize = 2_000;
@@ -55,6 +55,26 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Of several takes the middle value of each figure: the disk of a machine that also does other things answers now
+    /// from its cache and now not.
+    pub fn middle(takes: &[Self]) -> Self {
+        let value = |of: &dyn Fn(&Self) -> f64| Spread::of(takes.iter().map(of)).median;
+        let step = |of: &dyn Fn(&Self) -> Step| Step {
+            p50: value(&|limits| of(limits).p50),
+            p99: value(&|limits| of(limits).p99),
+            mean: value(&|limits| of(limits).mean),
+        };
+        Self {
+            append: step(&|limits| limits.append),
+            commit: step(&|limits| limits.commit),
+            echo: step(&|limits| limits.echo),
+            write_input_s: value(&|limits| limits.write_input_s),
+            compress_input_s: value(&|limits| limits.compress_input_s),
+            input_mb: value(&|limits| limits.input_mb),
+            compressed_mb: value(&|limits| limits.compressed_mb),
+        }
+    }
+
     /// Takes all of them, with files in `work`.
     pub fn take(work: &Path, workload: &Workload) -> Outcome<Self> {
         let input =

@@ -99,13 +99,16 @@ fn run(arguments: &Run) -> Outcome<()> {
     let count = if needs_many { MANY } else { LOADED + SPARE };
     let workload = Workload::prepare(&arguments.generator, &arguments.work, count)?;
     let machine = Machine::look(&arguments.work);
-    let limits = Limits::take(&arguments.work, &workload)?;
+    let take_limits = || Limits::take(&arguments.work, &workload);
+    let before = take_limits()?;
     let lab = Lab { quire: arguments.quire.clone(), work: arguments.work.clone() };
     let bench = Bench { lab: &lab, workload: &workload, chosen: &arguments.only };
     let figures =
         |kind, is_left_out: bool| if is_left_out { figure::Figures::default() } else { bench.run(kind) };
     let baseline = figures(Kind::Baseline, arguments.no_baseline);
+    let between = take_limits()?;
     let quire = figures(Kind::Quire, arguments.no_quire);
+    let limits = Limits::middle(&[before, between, take_limits()?]);
     let report = Report { quire: &quire, baseline: &baseline, limits: &limits };
     publish(arguments, &text(&report, &machine, &limits))
 }
