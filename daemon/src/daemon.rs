@@ -1,24 +1,41 @@
-//! The running daemon: folder, sockets, ready, stop.
+//! The running daemon: folder, engine, sockets, peers, ready, and all of it back in order.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+mod network;
+
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch::{self, Receiver};
+use tokio::task::JoinHandle;
 
+use self::network::{Beacon, LiveNetwork};
 use crate::config::{self, Config, Reload};
-use crate::folder::{self, Folder, FolderError, Ready};
+use crate::discovery::{self, Advert};
+use crate::engine::{Engine, EngineError};
+use crate::folder::{self, Folder, FolderError, Ready, ReadyFile};
+use crate::http::guard::{Rules, SharedRules};
+use crate::http::router::{About, Services, router};
+use crate::http::server::{Limits, serve};
+use crate::http::token::{ApiToken, TokenError};
 use crate::logging;
+use crate::peers::{self, Peers};
 
-/// Why the daemon did not start.
+/// Why the daemon did not start, or did not stay.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What is kept in it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The API token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// A socket.
     #[error("cannot listen on {address}: {source}; choose another with {flag}")]
     Listen {
@@ -29,40 +46,169 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A file.
-    #[error("cannot write in the data folder: {0}")]
+    /// Something the system refused.
+    #[error("the system refused what the daemon needs: {0}")]
     Io(#[from] std::io::Error),
+    /// A task of ours panicked.
+    #[error("the daemon's {0} ended by itself; this is a bug in Quire, please start it again")]
+    Ended(&'static str),
 }
 
-/// Runs until `shutdown` turns true.
+/// Runs until `shutdown` turns true, and stops in order, within 5 s.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(config: Config, mut shutdown: Receiver<bool>) -> Result<(), StartError> {
     let folder = Folder::open(&config.data_dir)?;
-    let api = listen(config.api, "--api").await?;
-    let peer = listen(config.peer, "--peer").await?;
-    write_token(&folder.token_file())?;
-    let ready = Ready {
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        device_id: uuid::Uuid::new_v4().simple().to_string(),
-        name: config.name.clone(),
-        api: format!("http://{}", api.local_addr()?),
-        peer: peer.local_addr()?.to_string(),
-        token_file: folder.token_file(),
-    };
-    let _ready = folder::write_ready(&folder, &ready)?;
-    let (tx, mut reloads) = channel(1);
-    let watch = config::watch(&config, tx);
-    if let Err(error) = &watch {
-        tracing::warn!(%error);
-    }
-    loop {
-        tokio::select! {
-            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
-            Some(Reload::Changed { config, .. }) = reloads.recv() => logging::set_level(config.log),
+    let mut running = Running::start(&folder, &config).await?;
+    let ended = running.follow(&config, &mut shutdown).await;
+    running.stop().await;
+    ended
+}
+
+/// Everything that runs.
+struct Running {
+    engine: Engine,
+    peers: Peers,
+    beacon: Beacon,
+    rules: SharedRules,
+    ready: watch::Sender<bool>,
+    /// Gone before anything else stops.
+    ready_file: Option<ReadyFile>,
+    stop_http: watch::Sender<bool>,
+    http: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    async fn start(folder: &Folder, config: &Config) -> Result<Self, StartError> {
+        let engine = open(folder.path(), &config.name).await?;
+        let api = listen(config.api, "--api").await?;
+        let peer = listen_to_peers(config.peer).await?;
+        let (api_at, peer_at) = (api.local_addr()?, peer.local_addr()?);
+        let rules = SharedRules::new(rules(api_at, config, ApiToken::load_or_create(&folder.token_file())?));
+        let (peers, beacon) = meet(&engine, config, peer)?;
+
+        let ready = watch::Sender::new(false);
+        let about = About {
+            api: format!("http://{api_at}"),
+            peer: peer_at.to_string(),
+            started_ms: now_ms(),
+            ready: ready.subscribe(),
+        };
+        let told = Ready {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device_id: engine.card().id().to_string(),
+            name: config.name.clone(),
+            api: about.api.clone(),
+            peer: about.peer.clone(),
+            token_file: folder.token_file(),
+        };
+        let network = Arc::new(LiveNetwork::new(peers.clone(), beacon.clone()));
+        let app = router(Services { engine: engine.clone(), network, about: Arc::new(about) });
+        let stop_http = watch::Sender::new(false);
+        let mut stopped = stop_http.subscribe();
+        let until = async move {
+            // An error means that nobody is left to say it: stopped all the same.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let http = tokio::spawn(serve(api, app, rules.clone(), Limits::default(), until));
+        ready.send_replace(true);
+        let mut running = Self { engine, peers, beacon, rules, ready, ready_file: None, stop_http, http };
+        match folder::write_ready(folder, &told) {
+            Ok(file) => running.ready_file = Some(file),
+            Err(error) => {
+                running.stop().await;
+                return Err(error.into());
+            }
         }
+        tracing::info!(api = %told.api, peer = %told.peer, device = %told.device_id, "ready");
+        Ok(running)
+    }
+
+    /// Follows the configuration until it is told to stop.
+    async fn follow(&mut self, config: &Config, shutdown: &mut Receiver<bool>) -> Result<(), StartError> {
+        let (tx, mut reloads) = channel(1);
+        let watch = config::watch(config, tx);
+        if let Err(error) = &watch {
+            tracing::warn!(%error);
+        }
+        loop {
+            tokio::select! {
+                // An error means that nobody is left to say it: stopped all the same.
+                _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+                _ = &mut self.http => return Err(StartError::Ended("HTTP server")),
+                Some(reload) = reloads.recv() => match reload {
+                    Reload::Changed { config, .. } => self.adopt(&config),
+                    // Said in the log by who read it; what held before still does.
+                    Reload::Refused(_) => {}
+                },
+            }
+        }
+    }
+
+    fn adopt(&self, config: &Config) {
+        logging::set_level(config.log);
+        self.peers.set_connect(config.connect.clone());
+        let old = self.rules.load();
+        let (hosts, allow_uids) = (config.api_hosts.clone(), config.api_allow_uids.clone());
+        self.rules.store(Rules { hosts, allow_uids, ..Rules::clone(&old) });
+    }
+
+    /// Stops, outside in: nobody new comes, requests and sessions end, then what they wrote to.
+    async fn stop(mut self) {
+        self.ready.send_replace(false);
+        drop(self.ready_file.take());
+        self.stop_http.send_replace(true);
+        let http = async {
+            if !self.http.is_finished() {
+                // Whatever its end was, it has ended.
+                let _ = (&mut self.http).await;
+            }
+        };
+        // Side by side, as each may take its seconds: the shell 3, the farewell 2, the sessions 1.
+        tokio::join!(http, self.beacon.stop(), self.peers.stop());
+        self.engine.stop().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Opening may repair a file, which takes its time.
+async fn open(folder: &Path, name: &str) -> Result<Engine, StartError> {
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let opened = tokio::task::spawn_blocking(move || Engine::open(&folder, &name)).await;
+    Ok(opened.map_err(|_| StartError::Ended("engine"))??)
+}
+
+/// Starts to accept, to dial and to be found.
+fn meet(engine: &Engine, config: &Config, socket: TcpListener) -> Result<(Peers, Beacon), StartError> {
+    let (beacon, sightings) = if config.discovery {
+        let advert = Advert {
+            port: socket.local_addr()?.port(),
+            public: engine.channel_key().public(),
+            pairing: false,
+        };
+        let (discovery, sightings) = discovery::start(advert);
+        (Beacon::new(discovery), Some(sightings))
+    } else {
+        (Beacon::default(), None)
+    };
+    let announcing = beacon.clone();
+    let options = peers::Options {
+        connect: config.connect.clone(),
+        sightings,
+        announce: Some(Box::new(move |live| announcing.set_pairing(live))),
+    };
+    Ok((Peers::start(engine.clone(), socket, options)?, beacon))
+}
+
+fn rules(api: SocketAddr, config: &Config, token: ApiToken) -> Rules {
+    Rules {
+        port: api.port(),
+        hosts: config.api_hosts.clone(),
+        uid: rustix::process::geteuid().as_raw(),
+        allow_uids: config.api_allow_uids.clone(),
+        token,
     }
 }
 
@@ -70,8 +216,25 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, flag, source })
 }
 
-fn write_token(path: &Path) -> std::io::Result<()> {
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(uuid::Uuid::new_v4().simple().to_string().as_bytes())
+/// As [`listen`]; where the machine has no IPv6, `[::]` means every IPv4 address.
+async fn listen_to_peers(address: SocketAddr) -> Result<TcpListener, StartError> {
+    match listen(address, "--peer").await {
+        Err(StartError::Listen { source, .. }) if address.ip() == NO_ADDRESS && has_no_ipv6(&source) => {
+            listen((Ipv4Addr::UNSPECIFIED, address.port()).into(), "--peer").await
+        }
+        listening => listening,
+    }
+}
+
+const NO_ADDRESS: std::net::IpAddr = std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
+
+fn has_no_ipv6(error: &std::io::Error) -> bool {
+    let none = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL];
+    none.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// The wall clock, for people.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

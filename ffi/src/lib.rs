@@ -34,7 +34,8 @@ impl Library {
     /// The marking of a `syncGuid` (lower case with hyphens) as JSON with the documented members; `None`
     /// when there is none. Blocks on the disk for some microseconds.
     pub fn marking(&self, sync_guid: &str) -> Result<Option<String>, OpenError> {
-        let found = self.engine.marking(sync_guid, None).map_err(|error| OpenError::Store(error.to_string()))?;
+        let found =
+            self.engine.marking(sync_guid, None).map_err(|error| OpenError::Store(error.to_string()))?;
         Ok(found.map(|item| serde_json::Value::Object(item.members).to_string()))
     }
 }

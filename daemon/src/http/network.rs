@@ -9,6 +9,9 @@ use quire_protocol::identity::Rights;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use crate::pairing::{AcceptError, Invitation};
+pub use crate::peers::PeerStatus;
+
 /// Peers, pairing and discovery, as far as a caller of `/v1` can see and move them.
 pub trait Network: Send + Sync + 'static {
     /// Every paired device, in a stable order.
@@ -26,59 +29,10 @@ pub trait Network: Send + Sync + 'static {
     -> BoxFuture<'_, Result<PeerStatus, AcceptError>>;
 }
 
-/// A paired device as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Which device.
-    pub device: DeviceId,
-    /// What it calls itself.
-    pub name: String,
-    /// Whether a session runs.
-    pub connected: bool,
-    /// Where it is, or was last, as `HOST:PORT`.
-    pub address: Option<String>,
-    /// Why it could not be reached, or the last session ended.
-    pub last_error: Option<String>,
-    /// Milliseconds from now until it is tried again.
-    pub next_attempt_ms: Option<u64>,
-    /// Records that it does not durably have.
-    pub behind_by: u64,
-    /// Its records that were set aside here.
-    pub set_aside: u64,
-}
-
-/// An invitation to show to the other device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invitation {
-    /// For people to type.
-    pub code: String,
-    /// The same with addresses, for a QR code.
-    pub uri: String,
-    /// How long it can be accepted.
-    pub expires_in_seconds: u64,
-}
-
 /// Why there is no invitation.
 #[derive(Debug, Error)]
 #[error("no invitation could be made: {0}")]
 pub struct InviteError(pub String);
-
-/// Why an invitation was not accepted.
-#[derive(Debug, Error)]
-pub enum AcceptError {
-    /// The inviter does not know the code (any more).
-    #[error("the code was not accepted")]
-    NotAccepted,
-    /// The inviter was not found, or the connection broke.
-    #[error("the inviting device could not be reached: {0}")]
-    Unreachable(String),
-    /// This daemon holds a space of that name already, and it is another's.
-    #[error("this daemon already holds {0}, which the invitation would share; it cannot be joined with it")]
-    AlreadyHolds(Space),
-    /// The text is no code.
-    #[error("{0}")]
-    Code(String),
-}
 
 /// Whether peers are found by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,6 +54,7 @@ pub(super) async fn accept(
 
 fn refused(error: AcceptError) -> Problem {
     let status = match &error {
+        AcceptError::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
         AcceptError::NotAccepted => StatusCode::FORBIDDEN,
         AcceptError::Unreachable(_) => StatusCode::BAD_GATEWAY,
         AcceptError::AlreadyHolds(_) => StatusCode::CONFLICT,
@@ -62,6 +63,7 @@ fn refused(error: AcceptError) -> Problem {
     let problem = Problem::new(status, error.to_string());
     match error {
         AcceptError::AlreadyHolds(space) => problem.with("space", space.as_str()),
+        AcceptError::Engine(cause) => cause.into(),
         _ => problem,
     }
 }
