@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,8 @@ use crate::failure::{Context, Failure, Outcome, unusable};
 
 /// No answer takes longer, not even one with 100,000 markings.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// A connection left alone for longer is opened anew, since a server may close it at any moment.
+const IDLE_LIMIT: Duration = Duration::from_secs(2);
 /// How much of a refusal is worth showing.
 const SHOWN_OF_A_REFUSAL: usize = 300;
 
@@ -20,6 +22,7 @@ pub struct Client {
     bearer: Option<String>,
     stream: BufReader<TcpStream>,
     request: Vec<u8>,
+    last_use: Instant,
 }
 
 /// What a server said.
@@ -51,11 +54,13 @@ impl Client {
     /// Connects to `address` (`127.0.0.1:PORT`).
     pub fn connect(address: &str, bearer: Option<&str>) -> Outcome<Self> {
         let stream = open(address).while_doing(&format!("connect to {address}"))?;
+        let bearer = bearer.map(str::to_owned);
         Ok(Self {
             address: address.to_owned(),
-            bearer: bearer.map(str::to_owned),
+            bearer,
             stream,
             request: Vec::new(),
+            last_use: Instant::now(),
         })
     }
 
@@ -70,10 +75,15 @@ impl Client {
     }
 
     fn exchange(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+        if self.last_use.elapsed() > IDLE_LIMIT {
+            self.stream = open(&self.address)?;
+        }
         self.write_head(method, path, body.len())?;
         self.request.extend_from_slice(body);
         self.stream.get_mut().write_all(&self.request)?;
-        read_answer(&mut self.stream)
+        let answer = read_answer(&mut self.stream);
+        self.last_use = Instant::now();
+        answer
     }
 
     fn write_head(&mut self, method: &str, path: &str, length: usize) -> io::Result<()> {
