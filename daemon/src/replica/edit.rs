@@ -1,11 +1,11 @@
 //! One app's edit of one item, at the state that app had seen.
 
 use quire_protocol::document::{
-    Base, BlobRef, Edit, Life, Made, Projection, Register, creation, had_values, key, nearest_note, note_had,
-    project, projection_at, seed, write,
+    Base, BlobRef, Edit, Life, Made, Projection, Register, Written, creation, had_values, key, nearest_note,
+    note_had, project, projection_at, seed, write,
 };
 use quire_protocol::domain::Kind as ItemKind;
-use quire_protocol::gate::{Screened, admit, admit_creation, screen, screen_own};
+use quire_protocol::gate::{Screened, admit, admit_creation, admit_own, screen, screen_own};
 use quire_protocol::id::{ChangeId, DocId, Incarnation};
 use quire_protocol::item::{Said, beginning, differences, is_nothing, outsource};
 use quire_protocol::limits::{BLOB_PART, MAX_CHANGE, MAX_INLINE, MIN_INLINE};
@@ -152,12 +152,15 @@ impl Batch<'_, '_> {
         let (space, doc) = (target.space, target.doc());
         let mut loaded = self.document(space, doc, &row)?;
         let log = self.replica.mirror.log;
-        let (contents, changes) =
+        let (contents, Written { changes, mut after }) =
             fitting(&edit, |edit| write(&loaded, doc, log, base, edit).map_err(unwritable))?;
         let mut screened = Vec::new();
         for (kind, raw) in &changes {
             let passed = screen(doc, log, *kind, raw).map_err(unwritable)?;
-            loaded = admit(&loaded, &passed).map_err(unwritable)?;
+            loaded = match after.take() {
+                Some(after) => admit_own(&loaded, after, &passed).map_err(unwritable)?,
+                None => admit(&loaded, &passed).map_err(unwritable)?,
+            };
             screened.push(passed);
         }
         let ids = names(&screened);
@@ -310,14 +313,14 @@ fn begin(doc: DocId, log: Incarnation, edit: &Edit) -> Vec<(RecordKind, Made)> {
 /// would not fit its bound.
 fn fitting(
     edit: &Edit,
-    make: impl Fn(&Edit) -> Result<quire_protocol::document::Written, EngineError>,
-) -> Result<(Vec<String>, quire_protocol::document::Written), EngineError> {
+    make: impl Fn(&Edit) -> Result<Written, EngineError>,
+) -> Result<(Vec<String>, Written), EngineError> {
     let mut last = None;
     for limit in [MAX_INLINE, MIN_INLINE] {
         let mut edit = edit.clone();
         let contents = outsource(&mut edit, limit);
         let changes = make(&edit)?;
-        let fits = changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
+        let fits = changes.changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
         last = Some((contents, changes));
         if fits {
             break;

@@ -52,8 +52,13 @@ pub struct Edit {
     pub life: Life,
 }
 
-/// The changes that make an edit, in the order in which they must be applied.
-pub type Written = Vec<(RecordKind, Vec<u8>)>;
+/// What an edit came to.
+pub struct Written {
+    /// The changes that make it, in the order in which they must be applied.
+    pub changes: Vec<(RecordKind, Vec<u8>)>,
+    /// The document after them, when the edit had seen all of it and is one change: nothing need be applied.
+    pub after: Option<Automerge>,
+}
 
 /// The edit cannot be written.
 #[derive(Debug, Error)]
@@ -81,7 +86,7 @@ pub fn write(
     base: Base<'_>,
     edit: &Edit,
 ) -> Result<Written, WriteError> {
-    let mut written = Written::new();
+    let mut written = Vec::new();
     let (mut fork, actor) = fork(doc, id, log, base)?;
     if let Some(seed) = first_text(&fork, id, edit) {
         if doc.get_change_meta_by_hash(&seed.hash()).is_none() {
@@ -105,7 +110,8 @@ pub fn write(
         let change = fork.get_last_local_change().ok_or_else(|| WriteError::Document("no change".into()))?;
         written.push((RecordKind::CHANGE, change.raw_bytes().to_vec()));
     }
-    Ok(written)
+    let after = (matches!(base, Base::Present) && written.len() == 1).then_some(fork);
+    Ok(Written { changes: written, after })
 }
 
 /// The document at `base`, and the actor to write with there.
@@ -276,7 +282,7 @@ mod tests {
     fn after(doc: &Automerge, log: u8, base: Base<'_>, edit: &Edit) -> Automerge {
         let log = Incarnation([log; 16]);
         let mut doc = doc.clone();
-        for (kind, raw) in write(&doc, ID, log, base, edit).unwrap() {
+        for (kind, raw) in write(&doc, ID, log, base, edit).unwrap().changes {
             doc = admit(&doc, &screen(ID, log, kind, &raw).unwrap()).unwrap();
         }
         doc

@@ -49,7 +49,7 @@ fn edits_pass_and_forgeries_do_not() {
     let edit =
         Edit { values: vec![("color".into(), Register::Text("blue".into()))], note: None, life: Life::Keep };
     let written = write(&doc, ID, LOG, Base::Present, &edit).unwrap();
-    let (kind, raw) = &written[0];
+    let (kind, raw) = &written.changes[0];
     let after = admit(&doc, &pass(raw, *kind)).unwrap();
     assert_eq!(project(&after, None).get("color"), Some(&Register::Text("blue".into())));
     assert_eq!(screen(ID, Incarnation([8; 16]), *kind, raw).err(), Some(Reason::NotCausal), "another's log");
@@ -126,12 +126,12 @@ fn a_conflict_settled_with_a_value_that_stands_passes() {
     };
     let mut both = doc.clone();
     for (log, value) in [(LOG, "blue"), (other, "green")] {
-        let (kind, raw) = write(&doc, ID, log, Base::Present, &edit(value)).unwrap().remove(0);
+        let (kind, raw) = write(&doc, ID, log, Base::Present, &edit(value)).unwrap().changes.remove(0);
         both = admit(&both, &screen(ID, log, kind, &raw).unwrap()).unwrap();
     }
     assert_eq!(project(&both, None).conflicts.len(), 1);
     for value in ["blue", "green"] {
-        let (kind, raw) = write(&both, ID, LOG, Base::Present, &edit(value)).unwrap().remove(0);
+        let (kind, raw) = write(&both, ID, LOG, Base::Present, &edit(value)).unwrap().changes.remove(0);
         let settled = project(&admit(&both, &pass(&raw, kind)).unwrap(), None);
         assert_eq!(
             (settled.conflicts, settled.values["color"].clone()),
