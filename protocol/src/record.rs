@@ -228,8 +228,8 @@ thread_local! {
 
 /// Inflates a body; what it may yield is bounded before memory is taken.
 fn inflate(body: &[u8]) -> Option<Vec<u8>> {
-    let size =
-        zstd::bulk::Decompressor::upper_bound(body).filter(|n| *n <= MAX_SEGMENT).unwrap_or(MAX_SEGMENT);
+    let said = zstd::zstd_safe::get_frame_content_size(body).ok()??;
+    let size = usize::try_from(said).ok().filter(|n| *n <= MAX_SEGMENT)?;
     DECOMPRESSOR.with_borrow_mut(|kept| {
         if kept.is_none() {
             *kept = zstd::bulk::Decompressor::new().ok();
