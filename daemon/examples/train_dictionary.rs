@@ -39,5 +39,10 @@ async fn main() {
     let packed: usize = samples.iter().map(|sample| with.compress(sample).unwrap().len()).sum();
     let plain: usize = samples.iter().map(Vec::len).sum();
     std::fs::write(output, dictionary).unwrap();
-    println!("{} rows, {} bytes each, {} packed", samples.len(), plain / samples.len(), packed / samples.len());
+    println!(
+        "{} rows, {} bytes each, {} packed",
+        samples.len(),
+        plain / samples.len(),
+        packed / samples.len()
+    );
 }

@@ -118,7 +118,11 @@ pub struct Replica {
     last_cursor: HashMap<SpaceNo, i64>,
     documents: LruCache<(SpaceNo, DocId), Document>,
     codec: RowCodec,
+    mint: Mint,
 }
+
+/// Where new incarnations come from.
+type Mint = Box<dyn FnMut() -> Incarnation + Send>;
 
 /// How a replica is opened.
 pub struct Opening<'a> {
@@ -157,10 +161,17 @@ impl Replica {
             last_cursor: HashMap::new(),
             documents: LruCache::new(capacity),
             codec: RowCodec::new()?,
+            mint: Box::new(|| Incarnation(crate::random::bytes())),
         };
         replica.reload()?;
         replica.ensure_certificate()?;
         Ok(replica)
+    }
+
+    /// Takes new incarnations from elsewhere than the system's generator, so that a simulation repeats
+    /// itself. Whatever the source, it must never give one twice.
+    pub fn mint_from(&mut self, source: impl FnMut() -> Incarnation + Send + 'static) {
+        self.mint = Box::new(source);
     }
 
     /// What readers need besides the store.

@@ -82,18 +82,16 @@ pub struct Writer<'t> {
     wrote: bool,
 }
 
+/// What is done with each row of a scan; it ends the scan by breaking.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>;
+
 /// Reading, within a snapshot or within the writing transaction.
 pub trait Rows {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
     /// Every row with `from <= key < to` in key order until `each` breaks.
-    fn scan(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>,
-    ) -> Result<()>;
+    fn scan(&self, from: &[u8], to: &[u8], each: Visit<'_>) -> Result<()>;
 
     /// The last row with `from <= key <= to`.
     fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>>;
@@ -209,12 +207,7 @@ macro_rules! rows {
                 })
             }
 
-            fn scan(
-                &self,
-                from: &[u8],
-                to: &[u8],
-                each: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>,
-            ) -> Result<()> {
+            fn scan(&self, from: &[u8], to: &[u8], each: Visit<'_>) -> Result<()> {
                 guarded(|| {
                     for row in self.table.range::<&[u8]>(from..to)? {
                         let (key, tagged) = row?;

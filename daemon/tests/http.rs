@@ -156,7 +156,7 @@ async fn a_list_comes_in_pages() {
         listed.extend(
             page["markings"].as_array().unwrap().iter().map(|m| m["syncGuid"].as_str().unwrap().to_owned()),
         );
-        let Some(next) = page["after"].as_str() else { break };
+        let Some(next) = page["next"].as_str() else { break };
         next.clone_into(&mut after);
     }
     listed.sort();

@@ -10,7 +10,7 @@ mod projection;
 mod register;
 mod write;
 
-pub use genesis::{GENESIS_OPS, creation, genesis, seed, seed_actor};
+pub use genesis::{GENESIS_OPS, Made, creation, genesis, seed, seed_actor};
 pub use history::{Version, had_values, nearest_note, note_had, projection_at, versions};
 pub(crate) use projection::project_creation;
 pub use projection::{Conflict, Other, Projection, project};

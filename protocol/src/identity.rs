@@ -146,7 +146,7 @@ impl Rights {
         Rights(self.0 & other.0)
     }
 
-    /// Reads `read`, `write`, `invite`, `admin` in any mix of separators, or `rw`.
+    /// Reads `read`, `write`, `invite`, `admin` in any mix of separators, or `rw`. Each of them implies `read`.
     pub fn parse(text: &str) -> Option<Rights> {
         if text == "rw" {
             return Some(Rights::READ.or(Rights::WRITE));
@@ -160,7 +160,7 @@ impl Rights {
             _ => None,
         });
         let all = rights.collect::<Option<Vec<_>>>()?.into_iter().fold(Rights(0), Rights::or);
-        all.allow(Rights::READ).then_some(all)
+        (all.0 != 0).then(|| all.or(Rights::READ))
     }
 }
 

@@ -193,8 +193,7 @@ impl Segment {
         let (head, body) = Header::take(bytes)?;
         let raw;
         let mut rest = if head.packed {
-            raw = zstd::bulk::decompress(body, MAX_SEGMENT)
-                .map_err(|_| SegmentError::Malformed("compression"))?;
+            raw = inflate(body).ok_or(SegmentError::Malformed("compression"))?;
             &raw[..]
         } else {
             body
@@ -219,6 +218,24 @@ impl Segment {
         let (head, _) = Header::take(bytes)?;
         Ok((head.lo, head.lo + head.count as u64 - 1))
     }
+}
+
+thread_local! {
+    /// A decompressor costs more to make than one use of it.
+    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        const { std::cell::RefCell::new(None) };
+}
+
+/// Inflates a body; what it may yield is bounded before memory is taken.
+fn inflate(body: &[u8]) -> Option<Vec<u8>> {
+    let size =
+        zstd::bulk::Decompressor::upper_bound(body).filter(|n| *n <= MAX_SEGMENT).unwrap_or(MAX_SEGMENT);
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = zstd::bulk::Decompressor::new().ok();
+        }
+        kept.as_mut()?.decompress(body, size).ok()
+    })
 }
 
 /// zstd's level 3: level 9 saves 5 % of a bulk segment and takes three times as long.
@@ -252,8 +269,7 @@ impl Header {
         let count = usize::try_from(count).ok()?;
         let fits = *flags <= 1
             && (1..=MAX_SEGMENT_RECORDS).contains(&count)
-            && lo >= 1
-            && lo < u64::MAX / 2
+            && (1..u64::MAX / 2).contains(&lo)
             && head_length <= &32;
         let seal = Seal { roster_head: roster_head.to_vec(), epoch, signature: signature.try_into().ok()? };
         fits.then_some((Header { packed: *flags == 1, lo, count, seal }, rest))

@@ -1,11 +1,13 @@
 //! What the process tests share: real daemons, a small HTTP client, a counting proxy and sample data.
 //!
-//! Everything here speaks to a daemon only from outside: by HTTP, by the command line and by signals.
+//! All but [`network`] speaks to a daemon only from outside: by HTTP, by the command line and by signals.
+//! [`network`] is a world of replicas and sessions in memory, for what only many seeds can show.
 
 pub mod app;
 pub mod clock;
 pub mod host;
 pub mod http;
+pub mod network;
 pub mod process;
 pub mod proxy;
 pub mod sample;

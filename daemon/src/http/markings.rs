@@ -38,7 +38,7 @@ pub(super) async fn list(State(services): State<Services>, uri: Uri) -> Result<R
 fn page(mut found: Vec<ItemView>, limit: usize) -> Vec<u8> {
     let more = found.len() > limit;
     found.truncate(limit);
-    let after = found.last().filter(|_| more).map_or(Value::Null, |last| last.position.as_str().into());
+    let next = found.last().filter(|_| more).map_or(Value::Null, |last| last.position.as_str().into());
     let mut out = Vec::with_capacity((found.len() + 1) * ITEM_BYTES);
     out.extend_from_slice(b"{\"markings\":[");
     for (index, item) in found.iter().enumerate() {
@@ -47,7 +47,7 @@ fn page(mut found: Vec<ItemView>, limit: usize) -> Vec<u8> {
         }
         write_item(&mut out, Kind::Marking, &item.members);
     }
-    out.extend_from_slice(format!("],\"after\":{after}}}").as_bytes());
+    out.extend_from_slice(format!("],\"next\":{next}}}").as_bytes());
     out
 }
 
@@ -141,11 +141,11 @@ mod tests {
         let found = ["a", "b", "c"].map(item).to_vec();
         let of = |limit| -> Value { serde_json::from_slice(&page(found.clone(), limit)).unwrap() };
         let first = of(2);
-        assert_eq!((&first["markings"][1]["syncGuid"], &first["after"]), (&json!("b"), &json!("after b")));
+        assert_eq!((&first["markings"][1]["syncGuid"], &first["next"]), (&json!("b"), &json!("after b")));
         assert_eq!(first["markings"].as_array().unwrap().len(), 2);
         let last = of(3);
-        assert_eq!((last["markings"].as_array().unwrap().len(), &last["after"]), (3, &Value::Null));
-        assert_eq!(page(vec![], 9), b"{\"markings\":[],\"after\":null}");
+        assert_eq!((last["markings"].as_array().unwrap().len(), &last["next"]), (3, &Value::Null));
+        assert_eq!(page(vec![], 9), b"{\"markings\":[],\"next\":null}");
     }
 
     #[test]

@@ -108,9 +108,8 @@ fn grant(told: &Value) -> Result<(Space, Rights), Problem> {
     let space =
         space.ok_or_else(|| bad("`space` must name a space, such as `account:3` or `tenant:GUID`"))?;
     let rights = members.get("rights").and_then(rights);
-    let rights = rights.ok_or_else(|| {
-        bad("`rights` must be `rw` or some of `read`, `write`, `invite`, `admin`, with `read` among them")
-    })?;
+    let rights =
+        rights.ok_or_else(|| bad("`rights` must be `rw` or some of `read`, `write`, `invite`, `admin`"))?;
     Ok((space, rights))
 }
 
@@ -142,9 +141,8 @@ mod tests {
             assert_eq!(rights(&told), Some(both), "{told}");
         }
         assert_eq!(rights(&json!(["read"])), Some(Rights::READ));
-        for bad in
-            [json!(""), json!([]), json!("write"), json!("all"), json!(3), json!(null), json!(["read", 1])]
-        {
+        assert_eq!(rights(&json!("write")), Some(both), "who may write may read");
+        for bad in [json!(""), json!([]), json!("all"), json!(3), json!(null), json!(["read", 1])] {
             assert_eq!(rights(&bad), None, "{bad}");
         }
     }

@@ -180,8 +180,8 @@ fn already_held(engine: &Engine, theirs: &Hello) -> Option<Space> {
     let shared_before = |space: &Space| {
         inviter.as_ref().is_some_and(|peer| peer.everything || peer.spaces.iter().any(|(s, _)| s == space))
     };
-    let grants = theirs.grants.iter().flatten().map(|(space, _)| space);
-    grants.filter(|space| engine.holds(space) && !shared_before(space)).next().cloned()
+    let mut grants = theirs.grants.iter().flatten().map(|(space, _)| space);
+    grants.find(|space| engine.holds(space) && !shared_before(space)).cloned()
 }
 
 /// What the inviter trusts the acceptor with.

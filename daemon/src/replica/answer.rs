@@ -57,6 +57,12 @@ impl Pending {
         }
     }
 
+    /// Items that a later request of the same commit changed again are news after all.
+    pub(super) fn forget_overtaken(&mut self, written: &HashMap<(SpaceNo, DocId), usize>) {
+        self.sent
+            .retain(|key, sent| sent.same && written.get(key).is_none_or(|changes| *changes == sent.changes));
+    }
+
     /// Reads the answer from the snapshot after the commit.
     pub fn answer(self, view: &View) -> Result<Answer> {
         let mut answer = Answer {
@@ -70,9 +76,11 @@ impl Pending {
         let (mut accounts, mut popups) = (BTreeMap::new(), BTreeMap::new());
         for space in &self.covered {
             let account = view.account_of(*space);
-            view.since(*space, self.clocks.get(space), &mut |doc, row| {
+            // What the app sent just so is passed over before its row is even read.
+            let wanted = |doc| !self.sent.get(&(*space, doc)).is_some_and(|sent| sent.same);
+            view.since(*space, self.clocks.get(space), &wanted, &mut |doc, row| {
                 if let Some(kind) = row.kind()
-                    && self.is_news(view, *space, doc, row)
+                    && (self.sent.contains_key(&(*space, doc)) || self.is_news(view, *space, row))
                 {
                     let members = view.members(*space, row);
                     match kind {
@@ -92,12 +100,8 @@ impl Pending {
         Ok(answer)
     }
 
-    /// False when the app has the item as it is: it sent it just so, or every change since its cursor was
-    /// its own.
-    fn is_news(&self, view: &View, space: SpaceNo, doc: DocId, row: &DocRow) -> bool {
-        if let Some(sent) = self.sent.get(&(space, doc)) {
-            return !(sent.same && sent.changes == row.changes.len());
-        }
+    /// False when every change since the app's cursor was its own.
+    fn is_news(&self, view: &View, space: SpaceNo, row: &DocRow) -> bool {
         let Some(clock) = self.clocks.get(&space) else { return true };
         row.changes.iter().any(|change| {
             let own = self.taken.has(space, change.log, change.seq);

@@ -3,7 +3,7 @@
 //! Own records gather in one open segment and are sealed when it is full, when another space is written,
 //! and at the end. Everything is visible to later requests of the same batch at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use quire_protocol::clock::Clock;
@@ -34,6 +34,8 @@ pub struct Batch<'a, 't> {
     open: Option<OpenSegment>,
     changes: Vec<Changed>,
     touched: BTreeSet<SpaceNo>,
+    /// Changes that each document written in this batch has now.
+    written: HashMap<(SpaceNo, DocId), usize>,
     pub(super) roster_changed: bool,
 }
 
@@ -70,6 +72,7 @@ impl<'a, 't> Batch<'a, 't> {
             open: None,
             changes: Vec::new(),
             touched: BTreeSet::new(),
+            written: HashMap::new(),
             roster_changed: false,
         }
     }
@@ -83,6 +86,9 @@ impl<'a, 't> Batch<'a, 't> {
     pub fn finish(mut self) -> Result<Committed> {
         self.seal()?;
         self.name_cursors()?;
+        for pending in &mut self.pending {
+            pending.forget_overtaken(&self.written);
+        }
         let names = &self.replica.mirror.names;
         let clock = |n: &SpaceNo| {
             let clock = self.replica.mirror.clocks.get(*n as usize).cloned().unwrap_or_default();
@@ -273,6 +279,7 @@ impl<'a, 't> Batch<'a, 't> {
             }
             self.replica.documents.put((space, doc), loaded);
         }
+        self.written.insert((space, doc), row.changes.len());
         self.put_row(space, doc, row, had)
     }
 

@@ -1,12 +1,12 @@
 //! One app's edit of one item, at the state that app had seen.
 
 use quire_protocol::document::{
-    Base, BlobRef, Edit, Life, Projection, Register, creation, had_values, key, nearest_note, note_had,
-    project, projection_at, seed, write,
+    Base, BlobRef, Edit, Life, Made, Projection, Register, Written, creation, had_values, key, nearest_note,
+    note_had, project, projection_at, seed, write,
 };
 use quire_protocol::domain::Kind as ItemKind;
-use quire_protocol::gate::{admit, admit_creation, screen};
-use quire_protocol::id::{ChangeId, DocId};
+use quire_protocol::gate::{Screened, admit, admit_creation, admit_own, screen, screen_own};
+use quire_protocol::id::{ChangeId, DocId, Incarnation};
 use quire_protocol::item::{Said, beginning, differences, is_nothing, outsource};
 use quire_protocol::limits::{BLOB_PART, MAX_CHANGE, MAX_INLINE, MIN_INLINE};
 use quire_protocol::record::RecordKind;
@@ -152,12 +152,15 @@ impl Batch<'_, '_> {
         let (space, doc) = (target.space, target.doc());
         let mut loaded = self.document(space, doc, &row)?;
         let log = self.replica.mirror.log;
-        let (contents, changes) =
+        let (contents, Written { changes, mut after }) =
             fitting(&edit, |edit| write(&loaded, doc, log, base, edit).map_err(unwritable))?;
         let mut screened = Vec::new();
         for (kind, raw) in &changes {
             let passed = screen(doc, log, *kind, raw).map_err(unwritable)?;
-            loaded = admit(&loaded, &passed).map_err(unwritable)?;
+            loaded = match after.take() {
+                Some(after) => admit_own(&loaded, after, &passed).map_err(unwritable)?,
+                None => admit(&loaded, &passed).map_err(unwritable)?,
+            };
             screened.push(passed);
         }
         let ids = names(&screened);
@@ -181,24 +184,19 @@ impl Batch<'_, '_> {
     fn create(&mut self, target: Target<'_>, said: &Said) -> Result<Done, EngineError> {
         let (space, doc, log) = (target.space, target.doc(), self.replica.mirror.log);
         let edit = beginning(target.kind, target.identity, said);
-        let (contents, changes) = fitting(&edit, |edit| Ok(first_changes(doc, log, edit)))?;
-        let mut screened = Vec::new();
-        for (kind, raw) in &changes {
-            screened.push(screen(doc, log, *kind, raw).map_err(unwritable)?);
-        }
+        let (contents, screened) = first_changes(doc, log, edit)?;
         let (last, seed) = screened.split_last().ok_or_else(|| unwritable("it is empty"))?;
         let projection = admit_creation(doc, seed.first(), last)
             .ok_or_else(|| unwritable("it is of no creation's form"))?;
-        let ids = names(&screened);
         let mut written = self.log_blobs(space, doc, contents)?;
         let number = self.log_number(log)?;
         let (mut row, mut places, mut arrival) = (DocRow::default(), Vec::new(), 0);
-        for ((kind, raw), id) in changes.into_iter().zip(ids) {
-            let (seq, at) = self.log_own(space, doc, kind, raw)?;
+        for one in &screened {
+            let (seq, at) = self.log_own(space, doc, one.kind(), one.raw().to_vec())?;
             if row.row_id == 0 {
                 row.row_id = at;
             }
-            places.push((id, number, seq));
+            places.push((one.id(), number, seq));
             written.push(seq);
             arrival = at;
         }
@@ -275,12 +273,24 @@ fn note_was(loaded: &quire_protocol::document::Document, note: &Register) -> boo
     }
 }
 
-/// The changes that begin an item: its note's seed, and one that puts every key once.
+/// The changes that begin an item, past the gate: its note's seed, and one that puts every key once. With
+/// the contents of the values that had to go outside for them to fit.
 fn first_changes(
     doc: DocId,
-    log: quire_protocol::id::Incarnation,
-    edit: &Edit,
-) -> quire_protocol::document::Written {
+    log: Incarnation,
+    mut edit: Edit,
+) -> Result<(Vec<String>, Vec<Screened>), EngineError> {
+    let mut contents = outsource(&mut edit, MAX_INLINE);
+    let mut made = begin(doc, log, &edit);
+    if made.iter().any(|(_, made)| made.raw().len() > MAX_CHANGE) {
+        contents.extend(outsource(&mut edit, MIN_INLINE));
+        made = begin(doc, log, &edit);
+    }
+    let passed = made.into_iter().map(|(kind, made)| screen_own(doc, log, kind, made).map_err(unwritable));
+    Ok((contents, passed.collect::<Result<_, _>>()?))
+}
+
+fn begin(doc: DocId, log: Incarnation, edit: &Edit) -> Vec<(RecordKind, Made)> {
     let text = match &edit.note {
         Some(Register::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -296,22 +306,21 @@ fn first_changes(
         .chain(edit.values.iter().map(|(name, value)| (name.as_str(), value.to_scalar())))
         .chain(form);
     let change = creation(doc, log, seed.as_ref(), values);
-    let seed = seed.map(|seed| (RecordKind::SEED, seed.raw_bytes().to_vec()));
-    seed.into_iter().chain([(RecordKind::CHANGE, change.raw_bytes().to_vec())]).collect()
+    seed.map(|seed| (RecordKind::SEED, seed)).into_iter().chain([(RecordKind::CHANGE, change)]).collect()
 }
 
 /// Makes the changes of an edit with its large values outside; with more of them outside when a change
 /// would not fit its bound.
 fn fitting(
     edit: &Edit,
-    make: impl Fn(&Edit) -> Result<quire_protocol::document::Written, EngineError>,
-) -> Result<(Vec<String>, quire_protocol::document::Written), EngineError> {
+    make: impl Fn(&Edit) -> Result<Written, EngineError>,
+) -> Result<(Vec<String>, Written), EngineError> {
     let mut last = None;
     for limit in [MAX_INLINE, MIN_INLINE] {
         let mut edit = edit.clone();
         let contents = outsource(&mut edit, limit);
         let changes = make(&edit)?;
-        let fits = changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
+        let fits = changes.changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
         last = Some((contents, changes));
         if fits {
             break;

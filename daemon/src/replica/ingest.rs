@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use quire_protocol::document::{BlobRef, GENESIS_OPS, genesis, project};
-use quire_protocol::gate::{Reason, Screened, admit, admit_creation, screen};
+use quire_protocol::gate::{Reason, Screened, admit, admit_creation, holds, screen};
 use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, Rights};
 use quire_protocol::record::{RULES, Record, RecordKind, Segment};
@@ -16,7 +16,6 @@ use quire_protocol::record::{RULES, Record, RecordKind, Segment};
 use super::Batch;
 use super::view::blob_part_key;
 use crate::engine::Ingested;
-use crate::random;
 use crate::store::keys::{Key, Kind, SpaceNo};
 use crate::store::rows::{Aside, AsideRow, DocRow, HeadRow, bytes, meta};
 use crate::store::{Result, Rows};
@@ -195,7 +194,7 @@ impl Batch<'_, '_> {
     /// under a new log; what it had written and lost comes back as any other's.
     fn renew(&mut self) -> Result<()> {
         tracing::warn!("a peer knows more of this device's log than its store: it goes on under a new one");
-        let fresh = Incarnation(random::bytes());
+        let fresh = (self.replica.mint)();
         let certificate = Certificate::issue(fresh, &self.replica.key);
         self.rows.put(&Key::of(Kind::Meta).bytes(meta::INCARNATION), &fresh.0)?;
         self.rows.put(&Key::of(Kind::Certificate).log(fresh), &bytes(&certificate))?;
@@ -257,6 +256,10 @@ impl Batch<'_, '_> {
             Err(why) => return self.set_aside(space, placed, why.clone()),
         };
         let loaded = self.document(space, doc, &row)?;
+        if placed.record.kind == RecordKind::SEED && holds(&loaded, screened) {
+            // Two devices began the note with the same text: both logs have the same change, it counts once.
+            return Ok(());
+        }
         match admit(&loaded, screened) {
             Ok(after) => {
                 if row.row_id == 0 {

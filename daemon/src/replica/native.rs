@@ -56,7 +56,7 @@ impl View {
 
     /// Markings in the order of spaces and documents.
     pub fn markings(&self, filter: &MarkingFilter) -> Result<Vec<ItemView>> {
-        let after = filter.after.as_deref().and_then(read_position);
+        let after = filter.after.as_deref().and_then(|after| self.place_of(after, filter.account));
         let mut out = Vec::new();
         for (number, space) in self.mirror().names.spaces() {
             if filter.account.is_some_and(|account| space.account_number() != Some(account)) {
@@ -80,6 +80,14 @@ impl View {
             }
         }
         Ok(out)
+    }
+
+    /// Where a list goes on: after a position it gave, or after a marking named by its GUID.
+    fn place_of(&self, after: &str, account: Option<i64>) -> Option<(SpaceNo, DocId)> {
+        read_position(after).or_else(|| {
+            let item = self.marking(&after.to_lowercase(), account).ok()??;
+            Some((self.mirror().names.space_number(&item.space)?, item.doc))
+        })
     }
 
     /// Items of a space, by walking them.

@@ -95,10 +95,10 @@ impl Batch<'_, '_> {
         let space_name = Space::account(account);
         let (identity, told) = self.identity(&item, ordinal, &space_name, presented)?;
         let mut members = item.members;
-        if let (Some(key), false) = (item.kind.with_role(Role::Key), told) {
-            if matches!(item.kind, ItemKind::Marking | ItemKind::History) {
-                members.insert(key.name.to_owned(), Value::from(identity.as_str()));
-            }
+        if let (Some(key), false, ItemKind::Marking | ItemKind::History) =
+            (item.kind.with_role(Role::Key), told, item.kind)
+        {
+            members.insert(key.name.to_owned(), Value::from(identity.as_str()));
         }
         let said = said(item.kind, &members).map_err(|error| EngineError::Member(error.to_string()))?;
         let space = self.space(&space_name)?;

@@ -80,15 +80,23 @@ impl View {
         })
     }
 
-    /// Documents that changed after `clock`; all of them without one.
+    /// Wanted documents that changed after `clock`; all of them without one.
     pub(super) fn since(
         &self,
         space: SpaceNo,
         clock: Option<&Clock>,
+        wanted: &dyn Fn(DocId) -> bool,
         each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
     ) -> Result<()> {
         let Some(clock) = clock else {
-            return self.documents(space, None, &mut |doc, row| each(doc, row).map(ControlFlow::Continue));
+            let all = Key::of(Kind::Document).space(space);
+            return self.reader.scan(&all, &all.end(), &mut |key, value| {
+                let doc = DocId(sixteen(key, 5));
+                if wanted(doc) {
+                    each(doc, &decode_doc(key, value)?)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            });
         };
         let mut changed = HashSet::new();
         let mut order = Vec::new();
@@ -96,7 +104,10 @@ impl View {
             segments_after(&self.reader, space, log, clock.get(log), &mut |_, _, encoded| {
                 let segment = decode_segment(log, encoded)?;
                 for (i, record) in segment.records.iter().enumerate() {
-                    if segment.lo + i as u64 > clock.get(log) && changed.insert(record.doc) {
+                    if segment.lo + i as u64 > clock.get(log)
+                        && wanted(record.doc)
+                        && changed.insert(record.doc)
+                    {
                         order.push(record.doc);
                     }
                 }
@@ -225,13 +236,16 @@ pub(super) fn missing(log: Incarnation, seq: u64) -> StoreError {
     StoreError::Damaged(format!("record {seq} of log {log} is missing"))
 }
 
+/// What is done with a segment: its first sequence number, its arrival, its bytes.
+type VisitSegment<'a> = &'a mut dyn FnMut(u64, u64, &[u8]) -> Result<ControlFlow<()>>;
+
 /// Segments of a log that hold records after `seq`: first sequence number, arrival, bytes.
 fn segments_after(
     rows: &impl Rows,
     space: SpaceNo,
     log: Incarnation,
     seq: u64,
-    each: &mut dyn FnMut(u64, u64, &[u8]) -> Result<ControlFlow<()>>,
+    each: VisitSegment<'_>,
 ) -> Result<()> {
     let all = Key::of(Kind::Segment).space(space).log(log);
     // A clock may end within a segment: a client's may be older than the seal.

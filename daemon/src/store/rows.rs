@@ -213,7 +213,8 @@ pub fn decode_doc(key: &[u8], value: &[u8]) -> Result<DocRow> {
 }
 
 fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
-    let size = zstd::bulk::Decompressor::upper_bound(packed).filter(|n| *n <= MAX_ROW).unwrap_or(MAX_ROW);
+    let said = zstd::zstd_safe::get_frame_content_size(packed).ok()??;
+    let size = usize::try_from(said).ok().filter(|n| *n <= MAX_ROW)?;
     DECOMPRESSOR.with_borrow_mut(|kept| {
         if kept.is_none() {
             *kept = zstd::bulk::Decompressor::with_dictionary(DICTIONARY).ok();

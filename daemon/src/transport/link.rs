@@ -4,7 +4,7 @@
 //! from the socket while the disk or the peer lags, so the peer is slowed by TCP itself. A commit goes from
 //! the engine's event to the socket without a timer and without another task between.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,10 @@ use crate::engine::{Engine, EngineError, Event, Ingested, PeerRecord};
 /// Bytes of segments handed to the engine at once, and that wait while it writes: enough that one sync
 /// serves many segments, little enough that a slow peer's memory is not felt.
 const INGEST_BYTES: usize = 1024 * 1024;
+
+/// Segments handed to the engine at once. A segment of few bytes may hold 64 KiB, and all of a call is
+/// checked in one turn of the writer, for which apps wait.
+const INGEST_SEGMENTS: usize = 64;
 
 /// Bytes that wait for the socket before nothing more is read from the store.
 const FETCH_WHILE_BELOW: usize = 512 * 1024;
@@ -366,13 +370,15 @@ impl Link {
             return;
         }
         let (engine, peer) = (self.engine.clone(), self.peer);
-        let segments = std::mem::take(&mut self.arrived);
-        self.arrived_bytes = 0;
+        let rest = self.arrived.split_off(self.arrived.len().min(INGEST_SEGMENTS));
+        let segments = std::mem::replace(&mut self.arrived, rest);
+        self.arrived_bytes = self.arrived.iter().map(|(_, _, segment)| segment.len()).sum();
         self.ingesting = Some(Box::pin(async move { engine.ingest(peer, segments).await }));
     }
 
     async fn ingested(&mut self, done: Vec<Ingested>) -> Result<(), End> {
         self.ingesting = None;
+        self.sender_has(&done);
         for Ingested { space, log, seq, refused } in done {
             let input = match refused {
                 None => Input::Ingested { space, log, seq },
@@ -384,6 +390,17 @@ impl Link {
             self.give(input).await?;
         }
         Ok(())
+    }
+
+    /// Nothing is sent before it is on the sender's disk, so the peer has what it sent.
+    fn sender_has(&self, done: &[Ingested]) {
+        let mut clocks: BTreeMap<&Space, Clock> = BTreeMap::new();
+        for taken in done.iter().filter(|taken| taken.refused.is_none()) {
+            clocks.entry(&taken.space).or_default().advance(taken.log, taken.seq);
+        }
+        for (space, clock) in clocks {
+            self.engine.peer_has(self.peer, space, clock, false);
+        }
     }
 
     /// Seals what waits and gives the socket what it takes now; the rest leaves in [`next`](Self::next).

@@ -21,7 +21,7 @@ pub const GENESIS_OPS: u64 = 3;
 pub fn genesis(id: DocId) -> Change {
     let objects = [(key::NOTE, ObjType::Text), (key::PROPS, ObjType::Map), (key::REFS, ObjType::Map)];
     let operations = objects.map(|(name, kind)| root_op(name, OpType::Make(kind))).to_vec();
-    change(ActorId::from(id.0), 1, Vec::new(), operations)
+    made(ActorId::from(id.0), 1, Vec::new(), operations).change
 }
 
 /// Actor of the seed that brings `text` as the first text of the note of document `id`.
@@ -32,8 +32,21 @@ pub fn seed_actor(id: DocId, text: &str) -> ActorId {
     ActorId::from(&hasher.finalize().as_bytes()[..16])
 }
 
+/// A change with what it was made from, so that the gate need not read it again.
+pub struct Made {
+    pub(crate) expanded: ExpandedChange,
+    pub(crate) change: Change,
+}
+
+impl Made {
+    /// Its raw bytes.
+    pub fn raw(&self) -> &[u8] {
+        self.change.raw_bytes()
+    }
+}
+
 /// The first text of a note as a change that two devices which type the same make identically.
-pub fn seed(id: DocId, text: &str) -> Change {
+pub fn seed(id: DocId, text: &str) -> Made {
     let actor = seed_actor(id, text);
     let note = ObjectId::Id(OpId::new(1, &ActorId::from(id.0)));
     let start = GENESIS_OPS + 1;
@@ -51,30 +64,30 @@ pub fn seed(id: DocId, text: &str) -> Change {
         }
     });
     let operations = operations.collect();
-    change(actor, start, vec![genesis(id).hash()], operations)
+    made(actor, start, vec![genesis(id).hash()], operations)
 }
 
 /// A new item as its author's first change: each key put once, after the genesis or the note's seed.
 pub fn creation<'a>(
     id: DocId,
     log: Incarnation,
-    seed: Option<&Change>,
+    seed: Option<&Made>,
     values: impl IntoIterator<Item = (&'a str, ScalarValue)>,
-) -> Change {
+) -> Made {
     let operations = values.into_iter().map(|(name, value)| root_op(name, OpType::Put(value))).collect();
     let (dependency, start) = match seed {
-        Some(seed) => (seed.hash(), seed.max_op() + 1),
+        Some(seed) => (seed.change.hash(), seed.change.max_op() + 1),
         None => (genesis(id).hash(), GENESIS_OPS + 1),
     };
-    change(ActorId::from(log.0), start, vec![dependency], operations)
+    made(ActorId::from(log.0), start, vec![dependency], operations)
 }
 
 fn root_op(name: &str, action: OpType) -> Op {
     Op { action, obj: ObjectId::Root, key: Key::Map(name.into()), pred: SortedVec::new(), insert: false }
 }
 
-fn change(actor_id: ActorId, start: u64, deps: Vec<automerge::ChangeHash>, operations: Vec<Op>) -> Change {
-    Change::from(ExpandedChange {
+fn made(actor_id: ActorId, start: u64, deps: Vec<automerge::ChangeHash>, operations: Vec<Op>) -> Made {
+    let expanded = ExpandedChange {
         operations,
         actor_id,
         hash: None,
@@ -85,7 +98,8 @@ fn change(actor_id: ActorId, start: u64, deps: Vec<automerge::ChangeHash>, opera
         deps,
         extra_bytes: Vec::new(),
         author: None,
-    })
+    };
+    Made { change: Change::from(expanded.clone()), expanded }
 }
 
 #[cfg(test)]
@@ -128,7 +142,7 @@ mod tests {
             tx.splice_text(&note, 0, 0, text).unwrap();
             tx.commit_with(CommitOptions::default().with_time(0));
             let own = seed(ID, text);
-            assert_eq!(own.raw_bytes(), doc.get_last_local_change().unwrap().raw_bytes(), "{text}");
+            assert_eq!(own.raw(), doc.get_last_local_change().unwrap().raw_bytes(), "{text}");
 
             let log = Incarnation([7; 16]);
             doc.set_actor(ActorId::from(log.0));
@@ -140,9 +154,9 @@ mod tests {
             let values =
                 [("color", "red".into()), ("type", ScalarValue::Int(5)), ("chapter", ScalarValue::Null)];
             let made = creation(ID, log, Some(&own), values);
-            assert_eq!(made.raw_bytes(), doc.get_last_local_change().unwrap().raw_bytes());
+            assert_eq!(made.raw(), doc.get_last_local_change().unwrap().raw_bytes());
 
-            let whole = load(ID, [own.raw_bytes().to_vec(), made.raw_bytes().to_vec()]).unwrap();
+            let whole = load(ID, [own.raw().to_vec(), made.raw().to_vec()]).unwrap();
             assert_eq!(whole.get_heads(), doc.get_heads());
             assert_eq!(whole.text(note_object(&whole).unwrap()).unwrap(), text);
         }

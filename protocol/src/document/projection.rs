@@ -139,7 +139,7 @@ fn candidates(doc: &Automerge, name: &str, heads: Option<&[ChangeHash]>) -> Vec<
 }
 
 fn choose(out: &mut Projection, name: String, mut candidates: Vec<Candidate>) {
-    candidates.sort_by(|a, b| b.change.cmp(&a.change));
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.change));
     let mut candidates = candidates.into_iter();
     let Some(winner) = candidates.next() else { return };
     let mut others: Vec<Other> = candidates
@@ -177,14 +177,15 @@ fn note_text(doc: &Automerge, heads: Option<&[ChangeHash]>) -> String {
 }
 
 /// Characters that are there are shown, whatever the form says: clearing a note beside somebody's typing
-/// must not hide what was typed. A whole note kept outside wins over characters; those are a conflict.
+/// must not hide what was typed. A whole note kept outside wins over characters where its form wins. Whatever
+/// of the two is not shown, and every other whole note, is a conflict; forms without content are none.
 fn settle_note(out: &mut Projection, text: String) {
     let form = out.values.remove(key::NOTE_FORM);
+    let mut others = lost_notes(out);
     let note = match form {
         Some(blob @ Register::Blob(_)) => {
             if !text.is_empty() {
-                let other = Other { value: Register::Text(text), by: Incarnation([0; 16]) };
-                out.conflicts.push(Conflict { key: key::NOTE.into(), others: vec![other] });
+                others.push(Other { value: Register::Text(text), by: Incarnation([0; 16]) });
             }
             blob
         }
@@ -193,7 +194,16 @@ fn settle_note(out: &mut Projection, text: String) {
         Some(_) => Register::Null,
         None => return,
     };
-    // A conflict between forms of one note is settled above and is no conflict of values.
-    out.conflicts.retain(|c| c.key != key::NOTE_FORM);
+    if !others.is_empty() {
+        others.sort();
+        out.conflicts.push(Conflict { key: key::NOTE.into(), others });
+    }
     out.values.insert(key::NOTE.into(), note);
+}
+
+/// Takes the conflict between forms away; gives the whole notes that lost in it.
+fn lost_notes(out: &mut Projection) -> Vec<Other> {
+    let at = out.conflicts.iter().position(|conflict| conflict.key == key::NOTE_FORM);
+    let others = at.map(|at| out.conflicts.remove(at).others).unwrap_or_default();
+    others.into_iter().filter(|other| matches!(other.value, Register::Blob(_))).collect()
 }

@@ -52,8 +52,13 @@ pub struct Edit {
     pub life: Life,
 }
 
-/// The changes that make an edit, in the order in which they must be applied.
-pub type Written = Vec<(RecordKind, Vec<u8>)>;
+/// What an edit came to.
+pub struct Written {
+    /// The changes that make it, in the order in which they must be applied.
+    pub changes: Vec<(RecordKind, Vec<u8>)>,
+    /// The document after them, when the edit had seen all of it and is one change: nothing need be applied.
+    pub after: Option<Automerge>,
+}
 
 /// The edit cannot be written.
 #[derive(Debug, Error)]
@@ -81,7 +86,7 @@ pub fn write(
     base: Base<'_>,
     edit: &Edit,
 ) -> Result<Written, WriteError> {
-    let mut written = Written::new();
+    let mut written = Vec::new();
     let (mut fork, actor) = fork(doc, id, log, base)?;
     if let Some(seed) = first_text(&fork, id, edit) {
         if doc.get_change_meta_by_hash(&seed.hash()).is_none() {
@@ -95,7 +100,7 @@ pub fn write(
     let mut tx = fork.transaction();
     put_life(&mut tx, edit.life)?;
     for (name, value) in &edit.values {
-        tx.put(ROOT, name.as_str(), value.to_scalar())?;
+        put(&mut tx, name, value.to_scalar())?;
     }
     if let Some(note) = &edit.note {
         put_note(&mut tx, note)?;
@@ -105,7 +110,8 @@ pub fn write(
         let change = fork.get_last_local_change().ok_or_else(|| WriteError::Document("no change".into()))?;
         written.push((RecordKind::CHANGE, change.raw_bytes().to_vec()));
     }
-    Ok(written)
+    let after = (matches!(base, Base::Present) && written.len() == 1).then_some(fork);
+    Ok(Written { changes: written, after })
 }
 
 /// The document at `base`, and the actor to write with there.
@@ -182,7 +188,19 @@ fn last_seqs(doc: &Automerge) -> HashMap<ActorId, u64> {
 fn first_text(fork: &Automerge, id: DocId, edit: &Edit) -> Option<Change> {
     let Some(Register::Text(text)) = &edit.note else { return None };
     let empty = note_object(fork).is_some_and(|note| fork.length(&note) == 0);
-    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text))
+    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text).change)
+}
+
+/// Puts a value that supersedes all that are visible. Automerge makes of a put of the value it holds on top
+/// of others a deletion of the others, which no gate lets through; after another value it stays a put.
+fn put(tx: &mut Transaction<'_>, name: &str, value: ScalarValue) -> Result<(), WriteError> {
+    let top = tx.get(ROOT, name)?;
+    let on_top = matches!(&top, Some((Value::Scalar(now), _)) if **now == value);
+    if on_top && tx.get_all(ROOT, name)?.len() > 1 {
+        let between = if value.is_null() { ScalarValue::Boolean(false) } else { ScalarValue::Null };
+        tx.put(ROOT, name, between)?;
+    }
+    Ok(tx.put(ROOT, name, value)?)
 }
 
 /// An edit writes `life` only where its base is alive, or a removed item would come back by itself.
@@ -219,9 +237,11 @@ fn put_note(tx: &mut Transaction<'_>, note: &Register) -> Result<(), WriteError>
         _ => ("", ScalarValue::Null),
     };
     splice(tx, &object, text)?;
-    let same_form = matches!(tx.get(ROOT, key::NOTE_FORM)?, Some((Value::Scalar(now), _)) if *now == form);
+    // Of several forms at once none is kept: whoever writes the note settles their conflict.
+    let forms = tx.get_all(ROOT, key::NOTE_FORM)?;
+    let same_form = matches!(&forms[..], [(Value::Scalar(now), _)] if **now == form);
     if !same_form {
-        tx.put(ROOT, key::NOTE_FORM, form)?;
+        put(tx, key::NOTE_FORM, form)?;
     }
     Ok(())
 }
@@ -243,4 +263,61 @@ fn splice(tx: &mut Transaction<'_>, object: &automerge::ObjId, text: &str) -> Re
     }
     let middle: String = new[head..new.len() - tail].iter().collect();
     Ok(tx.splice_text(object, head, (old.len() - head - tail) as isize, &middle)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{BlobRef, load, project};
+    use crate::gate::{admit, screen};
+
+    const ID: DocId = DocId([7; 16]);
+
+    fn edit(values: &[(&str, Register)], note: Option<Register>) -> Edit {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Edit { values, note, life: Life::Keep }
+    }
+
+    /// The document after an edit that passed the gate.
+    fn after(doc: &Automerge, log: u8, base: Base<'_>, edit: &Edit) -> Automerge {
+        let log = Incarnation([log; 16]);
+        let mut doc = doc.clone();
+        for (kind, raw) in write(&doc, ID, log, base, edit).unwrap().changes {
+            doc = admit(&doc, &screen(ID, log, kind, &raw).unwrap()).unwrap();
+        }
+        doc
+    }
+
+    #[test]
+    fn a_conflict_is_settled_with_either_of_its_values() {
+        let colors = [Register::Text("red".into()), Register::Text("blue".into()), Register::Null];
+        for (one, other) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+            let color = |n: usize| edit(&[("color", colors[n].clone())], None);
+            let doc = after(&load(ID, []).unwrap(), 1, Base::At(&[]), &color(one));
+            let doc = after(&doc, 2, Base::At(&[]), &color(other));
+            assert_eq!(project(&doc, None).conflicts.len(), 1);
+            for chosen in [one, other] {
+                let now = project(&after(&doc, 3, Base::Present, &color(chosen)), None);
+                assert_eq!((now.get("color"), now.conflicts.len()), (Some(&colors[chosen]), 0));
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_whole_notes_the_other_stays_readable() {
+        let long = |text| Register::Blob(BlobRef::of(text));
+        let doc = after(&load(ID, []).unwrap(), 1, Base::At(&[]), &edit(&[], Some(long("one"))));
+        let doc = after(&doc, 2, Base::At(&[]), &edit(&[], Some(long("two"))));
+        let now = project(&doc, None);
+        let both = [now.get(key::NOTE).unwrap(), &now.conflicts[0].others[0].value];
+        assert!(both.contains(&&long("one")) && both.contains(&&long("two")), "{now:?}");
+        for chosen in both {
+            let now = project(&after(&doc, 3, Base::Present, &edit(&[], Some(chosen.clone()))), None);
+            assert_eq!((now.get(key::NOTE), now.conflicts.len()), (Some(chosen), 0));
+        }
+        let typed = edit(&[], Some(Register::Text("typed".into())));
+        let now = project(&after(&doc, 3, Base::Present, &typed), None);
+        assert_eq!(now.get(key::NOTE), typed.note.as_ref());
+        assert!(now.conflicts.is_empty());
+    }
 }

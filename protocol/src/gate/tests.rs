@@ -23,14 +23,20 @@ fn a_creation_reads_the_same_with_and_without_a_document() {
             values.push((key::NOTE_FORM, "text".into()));
         }
         let made = creation(ID, LOG, seed.as_ref(), values);
-        let screened_seed = seed.as_ref().map(|s| pass(s.raw_bytes(), RecordKind::SEED));
-        let fast =
-            admit_creation(ID, screened_seed.as_ref(), &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
+        let screened_seed = seed.as_ref().map(|s| pass(s.raw(), RecordKind::SEED));
+        let fast = admit_creation(ID, screened_seed.as_ref(), &pass(made.raw(), RecordKind::CHANGE)).unwrap();
         let mut doc = load(ID, []).unwrap();
         if let Some(seed) = &screened_seed {
             doc = admit(&doc, seed).unwrap();
         }
-        let doc = admit(&doc, &pass(made.raw_bytes(), RecordKind::CHANGE)).unwrap();
+        let doc = admit(&doc, &pass(made.raw(), RecordKind::CHANGE)).unwrap();
+        let own_seed = seed.map(|s| screen_own(ID, LOG, RecordKind::SEED, s).unwrap());
+        let own = screen_own(ID, LOG, RecordKind::CHANGE, made).unwrap();
+        assert_eq!(
+            admit_creation(ID, own_seed.as_ref(), &own),
+            Some(fast.clone()),
+            "made here and read there"
+        );
         assert_eq!(project(&doc, None), fast);
         assert_eq!(fast.get("note").cloned(), text.map(|t| Register::Text(t.into())));
     }
@@ -39,11 +45,11 @@ fn a_creation_reads_the_same_with_and_without_a_document() {
 #[test]
 fn edits_pass_and_forgeries_do_not() {
     let made = creation(ID, LOG, None, color("red"));
-    let doc = load(ID, [made.raw_bytes().to_vec()]).unwrap();
+    let doc = load(ID, [made.raw().to_vec()]).unwrap();
     let edit =
         Edit { values: vec![("color".into(), Register::Text("blue".into()))], note: None, life: Life::Keep };
     let written = write(&doc, ID, LOG, Base::Present, &edit).unwrap();
-    let (kind, raw) = &written[0];
+    let (kind, raw) = &written.changes[0];
     let after = admit(&doc, &pass(raw, *kind)).unwrap();
     assert_eq!(project(&after, None).get("color"), Some(&Register::Text("blue".into())));
     assert_eq!(screen(ID, Incarnation([8; 16]), *kind, raw).err(), Some(Reason::NotCausal), "another's log");
@@ -54,7 +60,7 @@ fn edits_pass_and_forgeries_do_not() {
 
 #[test]
 fn no_flipped_bit_and_no_cut_passes_unseen() {
-    let raw = creation(ID, LOG, None, color("red")).raw_bytes().to_vec();
+    let raw = creation(ID, LOG, None, color("red")).raw().to_vec();
     for bit in 0..raw.len() * 8 {
         let mut bad = raw.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
@@ -67,7 +73,7 @@ fn no_flipped_bit_and_no_cut_passes_unseen() {
 
 /// A change with the fields an attacker would choose, checksum right.
 fn forged(change: impl FnOnce(&mut ExpandedChange)) -> Vec<u8> {
-    let mut expanded = creation(ID, LOG, None, color("red")).decode();
+    let mut expanded = creation(ID, LOG, None, color("red")).expanded;
     expanded.hash = None;
     change(&mut expanded);
     Change::from(expanded).raw_bytes().to_vec()
@@ -93,7 +99,7 @@ fn changes_that_would_kill_automerge_are_set_aside() {
 
 #[test]
 fn a_seed_is_bound_to_its_text_and_document() {
-    let raw = seed(ID, "first").raw_bytes().to_vec();
+    let raw = seed(ID, "first").raw().to_vec();
     assert!(screen(ID, LOG, RecordKind::SEED, &raw).is_ok());
     assert!(screen(DocId([1; 16]), LOG, RecordKind::SEED, &raw).is_err());
     assert!(screen(ID, LOG, RecordKind::CHANGE, &raw).is_err());
@@ -106,4 +112,30 @@ fn foreign_automerge_documents_do_not_pass() {
     doc.commit();
     let raw = doc.get_changes(&[])[0].raw_bytes().to_vec();
     assert!(screen(ID, LOG, RecordKind::CHANGE, &raw).is_err());
+}
+
+#[test]
+fn a_conflict_settled_with_a_value_that_stands_passes() {
+    let made = creation(ID, LOG, None, color("red"));
+    let doc = load(ID, [made.raw().to_vec()]).unwrap();
+    let other = Incarnation([8; 16]);
+    let edit = |value: &str| Edit {
+        values: vec![("color".into(), Register::Text(value.into()))],
+        note: None,
+        life: Life::Keep,
+    };
+    let mut both = doc.clone();
+    for (log, value) in [(LOG, "blue"), (other, "green")] {
+        let (kind, raw) = write(&doc, ID, log, Base::Present, &edit(value)).unwrap().changes.remove(0);
+        both = admit(&both, &screen(ID, log, kind, &raw).unwrap()).unwrap();
+    }
+    assert_eq!(project(&both, None).conflicts.len(), 1);
+    for value in ["blue", "green"] {
+        let (kind, raw) = write(&both, ID, LOG, Base::Present, &edit(value)).unwrap().changes.remove(0);
+        let settled = project(&admit(&both, &pass(&raw, kind)).unwrap(), None);
+        assert_eq!(
+            (settled.conflicts, settled.values["color"].clone()),
+            (vec![], Register::Text(value.into()))
+        );
+    }
 }
