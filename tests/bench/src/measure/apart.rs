@@ -24,8 +24,8 @@ const ALONE: usize = 300;
 /// Markings of one repeat.
 const MARKINGS: usize = DIFFERENT_FIELDS + SAME_FIELD + 2 * ALONE;
 const LIMIT: Duration = Duration::from_secs(60);
-/// How often both clocks are asked for.
-const PAUSE: Duration = Duration::from_millis(1);
+/// How often both clocks are asked for; more often would take time from the two.
+const PAUSE: Duration = Duration::from_millis(5);
 const QUIET: Duration = Duration::from_millis(300);
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 

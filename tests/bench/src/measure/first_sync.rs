@@ -12,7 +12,7 @@ use crate::workload::LOADED;
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// How often the empty peer is asked for its clock; more often would take time from it.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(10);
 const QUIET: Duration = Duration::from_millis(300);
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
