@@ -361,7 +361,9 @@ fn record(packet: &mut Vec<u8>, of: &str, kind: u16, data: &[u8]) {
 #[test]
 fn a_flood_stays_within_the_budget_and_the_peer_is_found_after_it() {
     if std::env::var_os("QUIRE_LONG").is_none() {
-        eprintln!("SKIPPED: the flood of forged peers, because it takes two minutes; set QUIRE_LONG=1 to run it");
+        eprintln!(
+            "SKIPPED: the flood of forged peers, because it takes two minutes; set QUIRE_LONG=1 to run it"
+        );
         return;
     }
     let Some(lab) = Lab::up("flood", 3) else { return };

@@ -11,6 +11,10 @@ use crate::{daemon, logging};
 
 /// The contract gives 5 s from the signal to the end; what is left covers the process itself.
 const STOP_WITHIN: Duration = Duration::from_millis(4_700);
+
+/// A thread for blocking work that is not needed goes after this long, and gives back what a large request took.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(2);
+
 /// Nothing the daemon makes is for others to read.
 const PRIVATE: rustix::fs::Mode = rustix::fs::Mode::RWXG.union(rustix::fs::Mode::RWXO);
 
@@ -22,7 +26,10 @@ pub(super) fn run(loader: Loader) -> Result<(), Failure> {
     for remark in config.remarks() {
         tracing::warn!("{remark}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+        .build()?;
     let done = runtime.block_on(run_until_told(config));
     // A task that still works on something nobody waits for must not hold up the end.
     runtime.shutdown_background();
