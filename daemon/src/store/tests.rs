@@ -13,7 +13,8 @@ fn rows_come_back_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("quire.redb");
     put(&Store::open(&path).unwrap(), &[(b"m1", b"one"), (b"m2", b"")]);
-    let reader = Store::open(&path).unwrap().read().unwrap();
+    let store = Store::open(&path).unwrap();
+    let reader = store.read().unwrap();
     assert_eq!(reader.get(b"m1").unwrap().as_deref(), Some(&b"one"[..]));
     assert_eq!(reader.last(b"m", b"mz").unwrap().unwrap().0, b"m2");
 }
