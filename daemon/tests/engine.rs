@@ -123,6 +123,23 @@ async fn a_stale_whole_object_does_not_undo_anothers_edit() {
 }
 
 #[tokio::test]
+async fn what_was_no_news_at_first_is_none_when_repeated() {
+    let a = Engine::in_memory("a").unwrap();
+    let one = say(&a, &request(1, None, &[])).await;
+    let two = say(&a, &request(2, None, &[marking(1, &json!({"color": "red", "note": "first"}))])).await;
+    // The first app makes the same item without having seen it, and says it again after an edit.
+    let same = request(1, Some(&one.cursor), &[marking(1, &json!({"color": "red", "note": "first"}))]);
+    say(&a, &same).await;
+    let edited = marking(1, &json!({"color": "blue", "note": "first and second"}));
+    say(&a, &request(2, Some(&two.cursor), &[edited])).await;
+    let clock = a.clock(&Space::account(3));
+    say(&a, &same).await;
+    assert_eq!(a.clock(&Space::account(3)), clock);
+    assert_eq!(shown(&a, 1)["color"], "blue");
+    assert!(a.conflicts(None).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn an_old_copy_without_a_cursor_changes_nothing() {
     let a = Engine::in_memory("a").unwrap();
     let old = marking(1, &json!({"note": "first", "color": "red", "SyncIsRemoved": false}));

@@ -83,7 +83,7 @@ impl Batch<'_, '_> {
         match seen {
             Seen::Nothing(_) => self.write_unseen(target, row, &base, edit, projection, &loaded),
             _ => {
-                let edit = without_present(edit, &row.projection, &projection);
+                let edit = without_known(edit, &loaded, &row.projection, &projection);
                 self.write(target, row, Base::At(&base), edit, projection)
             }
         }
@@ -252,12 +252,21 @@ fn covered_changes(
     quire_protocol::document::versions(loaded).into_iter().map(|v| v.change).filter(wanted).collect()
 }
 
-/// Drops values that the item says already, though its author had not seen it: equal values are no conflict.
-fn without_present(mut edit: Edit, now: &Projection, base: &Projection) -> Edit {
+/// Drops what the item has said already where its author had seen nothing: equal values are no conflict, and
+/// when somebody has written over them since, the author's went with them. Otherwise the same request would
+/// write on its second arrival what was no news on its first.
+fn without_known(
+    mut edit: Edit,
+    loaded: &quire_protocol::document::Document,
+    now: &Projection,
+    base: &Projection,
+) -> Edit {
     let unseen = |name: &str| base.get(name).is_none();
-    edit.values.retain(|(name, value)| !(unseen(name) && now.get(name).is_some_and(|old| old.same(value))));
-    let same_note =
-        |note: &Register| unseen(key::NOTE) && now.get(key::NOTE).is_some_and(|old| old.same(note));
+    let known = |name: &str, value: &Register| had_values(loaded, name).iter().any(|had| had.same(value));
+    edit.values.retain(|(name, value)| !(unseen(name) && known(name, value)));
+    let same_note = |note: &Register| {
+        unseen(key::NOTE) && (now.get(key::NOTE).is_some_and(|old| old.same(note)) || note_was(loaded, note))
+    };
     edit.note = edit.note.filter(|note| !same_note(note));
     edit
 }

@@ -156,6 +156,12 @@ impl App {
         item.extend(said.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// True when it cannot go on after a request that was not answered: it has a later cursor than it sent, so
+    /// what it said is in its copy and not in the base that the later one stands for.
+    pub fn is_torn(&self, carries: Carries) -> bool {
+        carries != Carries::Latest && self.cursor.is_some()
+    }
+
     /// Takes an answer, given when its daemon was at `clock`.
     pub fn answered(&mut self, answer: &Answer, clock: Clock) {
         for item in &answer.markings {

@@ -10,7 +10,7 @@ use quire_daemon::engine::EngineError;
 use quire_daemon::replica::cursor_candidates;
 use quire_protocol::clock::Clock;
 use quire_protocol::domain::Kind;
-use quire_protocol::id::{DocId, Space};
+use quire_protocol::id::{DocId, Incarnation, Space};
 use quire_protocol::shapes::{json, model};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -35,6 +35,7 @@ pub struct Outcome {
 /// What did not hold.
 pub fn run(seed: u64) -> Result<Outcome, Fault> {
     let mut world = World::new(seed)?;
+    world.told = std::env::var_os("QUIRE_SIM_STORY").is_some();
     let steps = world.random.within(60, 150);
     for step in 0..steps {
         world.step().map_err(|fault| format!("step {step} of {steps}: {fault}"))?;
@@ -50,12 +51,16 @@ struct World {
     apps: Vec<Vec<App>>,
     images: Vec<(usize, Vec<u8>)>,
     copied: bool,
+    /// Log and place at which each disk was last set back.
+    set_back_at: Vec<Option<(Incarnation, u64)>>,
     applications: i64,
+    /// Every transaction is printed.
+    told: bool,
 }
 
 /// One thing that is done within a transaction.
 enum Op {
-    Request { app: usize, body: Value, deeds: Vec<Deed>, takes_answer: bool, silent: bool },
+    Request { app: usize, body: Value, deeds: Vec<Deed>, carries: Carries, takes_answer: bool, silent: bool },
     Patch { guid: String, members: Map<String, Value> },
     Remove { guid: String },
     Resolve { id: String, value: Value },
@@ -78,7 +83,9 @@ impl World {
             apps: Vec::new(),
             images: Vec::new(),
             copied: false,
+            set_back_at: vec![None; count],
             applications: 0,
+            told: false,
         };
         for _ in 0..count {
             let apps = world.new_apps();
@@ -107,10 +114,10 @@ impl World {
             895..905 => self.part(),
             905..920 => self.network.rejoin(),
             920..935 => self.network.take_down(peer, self.random.percent(50)),
-            935..960 => self.network.start(peer, Mark::Same)?,
-            960..970 => self.keep_image(peer),
-            970..977 => self.set_back()?,
-            977..981 => self.copy(peer)?,
+            935..955 => self.network.start(peer, Mark::Same)?,
+            955..970 => self.keep_image(peer),
+            970..982 => self.set_back()?,
+            982..986 => self.copy(peer)?,
             _ => self.feed_again(peer)?,
         }
         self.network.perform()
@@ -140,6 +147,9 @@ impl World {
             // Another disk set back later could know of the lost end of this log when nobody else does.
             self.images.clear();
         }
+        let log = self.network.peers[peer].mirror().log;
+        let own = self.network.peers[peer].clock(&Space::account(ACCOUNT)).get(log);
+        self.set_back_at[peer] = Some((log, own));
         self.apps[peer] = self.new_apps();
         let space = Space::account(ACCOUNT);
         let clocks: Vec<Clock> = self.network.peers.iter().map(|peer| peer.clock(&space)).collect();
@@ -156,19 +166,29 @@ impl World {
         let copy = self.network.peers[of].on_copy("copy", image).map_err(said)?;
         self.network.peers.push(copy);
         self.apps.push(self.apps[of].clone());
+        self.set_back_at.push(None);
         for neighbour in self.network.neighbours(of) {
             self.network.link(self.network.peers.len() - 1, neighbour);
         }
         Ok(())
     }
 
-    /// True when somebody knows more of a peer's own log than itself: it must hear so before it writes.
+    /// True when somebody knows more of a peer's own log than itself.
     fn knows_less_than_others(&self, peer: usize) -> bool {
         let space = Space::account(ACCOUNT);
         let peers = &self.network.peers;
         let log = peers[peer].mirror().log;
         let own = peers[peer].clock(&space).get(log);
         peers.iter().any(|other| other.clock(&space).get(log) > own)
+    }
+
+    /// True while a disk that was set back without a mark has heard nothing from those who know more of its
+    /// log: what it wrote now would be lost, which only the mark prevents. With the first it hears it must
+    /// begin a new log.
+    fn must_wait(&self, peer: usize) -> bool {
+        let clock = self.network.peers[peer].clock(&Space::account(ACCOUNT));
+        let unheard = |(log, seq): (Incarnation, u64)| clock.get(log) <= seq;
+        self.set_back_at[peer].is_some_and(unheard) && self.knows_less_than_others(peer)
     }
 
     /// What a peer already has comes once more, past any session.
@@ -194,7 +214,7 @@ impl World {
 
     /// One to three requests of a peer's callers in one transaction.
     fn edit(&mut self, peer: usize) -> Result<(), Fault> {
-        if !self.network.peers[peer].is_up() || self.knows_less_than_others(peer) {
+        if !self.network.peers[peer].is_up() || self.must_wait(peer) {
             return Ok(());
         }
         let first = self.ledger.writes.len();
@@ -214,10 +234,17 @@ impl World {
     fn request(&mut self, peer: usize, at: usize) -> Op {
         let app = &self.apps[peer][at];
         let takes_answer = self.random.percent(88);
-        let op = |body, deeds, silent| Op::Request { app: at, body, deeds, takes_answer, silent };
+        let op = |body, deeds, carries, silent| Op::Request {
+            app: at,
+            body,
+            deeds,
+            carries,
+            takes_answer,
+            silent,
+        };
         let chance = self.random.below(100);
         if let (0..8, Some(last)) = (chance, &app.last) {
-            return op(last.clone(), Vec::new(), true);
+            return op(last.clone(), Vec::new(), Carries::Latest, true);
         }
         let carries = match chance {
             8..18 => Carries::Nothing,
@@ -236,13 +263,17 @@ impl World {
         let body = app.request(carries, items);
         let seen = app.seen(carries);
         // The ledger is written before anything is tried: what is not answered may yet have been kept.
+        let view = self.network.peers[peer].view();
         for (guid, _, whats) in &deeds {
             for (what, alive) in whats {
-                let n = self.ledger.attempt(guid, what.clone(), seen.clone(), *alive);
+                // Making again what is here already, just as it was made, is no edit.
+                let known = || view.as_ref().and_then(|view| view.marking(guid, None).ok().flatten());
+                let alive = *alive && (*what != What::Made || known().is_none());
+                let n = self.ledger.attempt(guid, what.clone(), seen.clone(), alive);
                 self.apps[peer][at].own.insert(n);
             }
         }
-        op(body, deeds, false)
+        op(body, deeds, carries, false)
     }
 
     /// A request of the native API at the present. One that reads first must be alone in its transaction.
@@ -316,6 +347,11 @@ impl World {
         })?;
         let Some((_, committed)) = done else { return Ok(()) };
         let after = self.network.peers[peer].clock(&space);
+        if self.told {
+            let log = self.network.peers[peer].mirror().log;
+            let texts: Vec<String> = ops.iter().map(|op| op.text().chars().take(600).collect()).collect();
+            eprintln!("peer {peer}: records {}..={}: {texts:#?}", before.get(log) + 1, after.get(log));
+        }
         let silent = ops.iter().all(|op| matches!(op, Op::Request { silent: true, .. }));
         if silent && before != after {
             return Err(format!("the same request again wrote something: {}", ops[0].text()));
@@ -357,24 +393,37 @@ impl World {
     ) -> Result<(), Fault> {
         let mut pending = pending.into_iter();
         for op in ops {
-            let Op::Request { app, body, deeds, takes_answer, .. } = op else { continue };
+            let Op::Request { app, body, deeds, carries, takes_answer, .. } = op else { continue };
             let waiting = pending.next().ok_or("a request has no answer")?;
-            let app = &mut self.apps[peer][app];
+            let (number, app) = (app, &mut self.apps[peer][app]);
             for (guid, said, _) in &deeds {
                 app.sent(guid, said);
             }
             app.last = Some(body);
             // A power cut right after the commit: the app never hears of it.
-            let Some(view) = self.network.peers[peer].view() else { continue };
+            let Some(view) = self.network.peers[peer].view() else {
+                self.unanswered(peer, number, carries);
+                continue;
+            };
             let answer = waiting.answer(&view).map_err(said)?;
             if !answer.is_success() {
                 return Err(format!("a request was refused: {:?}", answer.errors));
             }
             if takes_answer {
                 app.answered(&answer, clock.clone());
+            } else {
+                self.unanswered(peer, number, carries);
             }
         }
         Ok(())
+    }
+
+    /// An app that cannot go on is installed anew.
+    fn unanswered(&mut self, peer: usize, app: usize, carries: Carries) {
+        if self.apps[peer][app].is_torn(carries) {
+            self.applications += 1;
+            self.apps[peer][app] = App::new(self.applications);
+        }
     }
 
     fn end(mut self) -> Result<Outcome, Fault> {
