@@ -13,16 +13,17 @@ pub use prescan::{Scan, prescan};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, Automerge, ChangeHash, ROOT, ReadDoc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::change::{Action, Actor, Change, Op, OpId, Part, Place};
 use crate::document::{
-    GENESIS_OPS, Made, Projection, Register, genesis, key, note_object, project_creation, seed_actor,
+    Document, GENESIS_OPS, Projection, Register, Verdict, genesis, hash, key, note_object, project_creation,
+    seed_actor,
 };
-use crate::id::{DocId, Incarnation};
+use crate::id::{ChangeId, DocId, Incarnation};
 use crate::limits::{MAX_COUNTER, MAX_DERIVED_ACTORS, MAX_KEY, MAX_OPS};
 use crate::record::RecordKind;
 
@@ -54,62 +55,58 @@ pub enum Reason {
 }
 
 /// A change that passed steps 1 to 3 and, as far as it can be judged alone, 5.
+#[derive(Clone, Debug)]
 pub struct Screened {
     kind: RecordKind,
     change: Change,
-    decoded: ExpandedChange,
 }
 
 /// Steps 1, 2, 3 and 5: what can be said of the bytes alone.
 pub fn screen(id: DocId, log: Incarnation, kind: RecordKind, raw: &[u8]) -> Result<Screened, Reason> {
     let scan = prescan(raw).ok_or(Reason::Malformed)?;
-    let screened = guarded(Reason::Unreadable, || {
-        let change = Change::from_bytes(raw.to_vec()).map_err(|_| Reason::Unreadable)?;
-        if change.hash().0[..4] != raw[4..8] {
-            return Err(Reason::Unreadable);
-        }
-        let decoded = change.decode();
-        let operations = decoded.operations.len() as u64;
-        if operations == 0 || operations > MAX_OPS || operations != change.len() as u64 {
-            return Err(Reason::NotCanonical);
-        }
-        if Change::from(decoded.clone()).raw_bytes() != raw {
-            return Err(Reason::NotCanonical);
-        }
-        Ok(Screened { kind, change, decoded })
-    })?;
-    if scan.start_op + screened.decoded.operations.len() as u64 >= MAX_COUNTER {
+    let change = Change::read(raw).ok_or(Reason::Unreadable)?;
+    judge(id, log, Screened { kind, change }, scan.start_op)
+}
+
+/// The same for a change that this replica just made: its own encoder wrote it, so that reading it back and
+/// writing it again (steps 2 and 3) would compare a thing with itself. Tests show that such changes pass the
+/// whole gate.
+pub fn screen_own(id: DocId, log: Incarnation, kind: RecordKind, change: Change) -> Result<Screened, Reason> {
+    let scan = prescan(change.raw()).ok_or(Reason::Malformed)?;
+    judge(id, log, Screened { kind, change }, scan.start_op)
+}
+
+fn judge(id: DocId, log: Incarnation, screened: Screened, start_op: u64) -> Result<Screened, Reason> {
+    let operations = screened.change.ops().len() as u64;
+    if operations == 0 || operations > MAX_OPS {
+        return Err(Reason::NotCanonical);
+    }
+    if start_op + operations >= MAX_COUNTER {
         return Err(Reason::NotCausal);
     }
     check_author(id, log, &screened)?;
-    check_schema(id, &screened.decoded)?;
-    Ok(screened)
-}
-
-/// The same for a change that this replica just made by [`crate::document::creation`] or
-/// [`crate::document::seed`]: Automerge's own encoder wrote it, so that reading it back and writing it again
-/// (steps 2 and 3) would compare a thing with itself. Tests show that such changes pass the whole gate.
-pub fn screen_own(id: DocId, log: Incarnation, kind: RecordKind, made: Made) -> Result<Screened, Reason> {
-    prescan(made.raw()).ok_or(Reason::Malformed)?;
-    let screened = Screened { kind, change: made.change, decoded: made.expanded };
-    if screened.decoded.operations.len() as u64 > MAX_OPS {
-        return Err(Reason::Malformed);
-    }
-    check_author(id, log, &screened)?;
-    check_schema(id, &screened.decoded)?;
+    check_schema(id, &screened.change)?;
     Ok(screened)
 }
 
 /// Steps 4 and 6 for a change onto a document: gives the document after it. `doc` stays as it is.
-pub fn admit(doc: &Automerge, screened: &Screened) -> Result<Automerge, Reason> {
-    let change = &screened.change;
-    check_past(doc, change)?;
-    guarded(Reason::Unusable, || try_out(doc, change).ok_or(Reason::Unusable))
-}
-
-/// True when the document holds this very change already.
-pub fn holds(doc: &Automerge, screened: &Screened) -> bool {
-    doc.get_change_meta_by_hash(&screened.change.hash()).is_some()
+///
+/// Onto a small document step 6 is not run: what its set of operations folds is a value over exactly the
+/// values its author saw, or a character beside one that is there, in the form in which Automerge writes it.
+/// Everything else is tried out in Automerge; both give the same verdict wherever both give one.
+pub fn admit(doc: &Document, id: DocId, screened: &Screened) -> Result<Document, Reason> {
+    if let Document::Small(set) = doc {
+        let mut after = set.clone();
+        match after.admit(std::sync::Arc::new(screened.change.clone())) {
+            Verdict::Admitted => return Ok(Document::Small(after)),
+            Verdict::Refused(reason) => return Err(reason),
+            Verdict::Unsure => {}
+        }
+    }
+    let full = doc.full(id).map_err(|_| Reason::Unusable)?;
+    check_past(&full, &screened.change)?;
+    let after = guarded(Reason::Unusable, || try_out(&full, &screened.change).ok_or(Reason::Unusable))?;
+    Ok(Document::Full(Box::new(after)))
 }
 
 /// The whole gate for changes that begin an item: an optional seed of the note and one creation after it.
@@ -117,24 +114,29 @@ pub fn holds(doc: &Automerge, screened: &Screened) -> bool {
 /// `None` when they are not of that form, which says nothing against them.
 pub fn admit_creation(id: DocId, seed: Option<&Screened>, creation: &Screened) -> Option<Projection> {
     let (dependency, start) = match seed {
-        Some(seed) => (seed.change.hash(), seed.change.max_op() + 1),
-        None => (genesis(id).hash(), GENESIS_OPS + 1),
+        Some(seed) => (seed.id(), seed.change.max_op() + 1),
+        None => (genesis(id).id(), GENESIS_OPS + 1),
     };
     let plain = creation.kind == RecordKind::CHANGE
-        && creation.change.actor_id().to_bytes().len() == 16
+        && creation.change.actor() == Actor::from(creation.change.actor().incarnation().0)
         && creation.change.seq() == 1
         && creation.change.deps() == [dependency]
-        && creation.change.start_op().get() == start
-        && creation.change.other_actor_ids().is_empty()
-        && seed.is_none_or(|s| s.kind == RecordKind::SEED && s.change.deps() == [genesis(id).hash()]);
-    let text = seed.map(|s| inserted_text(&s.decoded));
-    plain.then(|| project_creation(&creation.decoded, text.as_deref())).flatten()
+        && creation.change.start_op() == start
+        && creation.change.others().is_empty()
+        && seed.is_none_or(|s| s.kind == RecordKind::SEED);
+    let text = seed.map(|s| inserted_text(&s.change));
+    plain.then(|| project_creation(&creation.change, text.as_deref())).flatten()
 }
 
 impl Screened {
     /// Its raw bytes.
     pub fn raw(&self) -> &[u8] {
-        self.change.raw_bytes()
+        self.change.raw()
+    }
+
+    /// The change.
+    pub fn change(&self) -> &Change {
+        &self.change
     }
 
     /// What the record that carries it says it is.
@@ -143,31 +145,30 @@ impl Screened {
     }
 
     /// Name of the change.
-    pub fn id(&self) -> crate::id::ChangeId {
-        crate::id::ChangeId(self.change.hash().0)
+    pub fn id(&self) -> ChangeId {
+        self.change.id()
     }
 
     /// Names of the changes it depends on directly.
-    pub fn deps(&self) -> impl Iterator<Item = crate::id::ChangeId> + '_ {
-        self.change.deps().iter().map(|d| crate::id::ChangeId(d.0))
+    pub fn deps(&self) -> impl Iterator<Item = ChangeId> + '_ {
+        self.change.deps().iter().copied()
     }
 }
 
 fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), Reason> {
-    let actor = screened.change.actor_id().to_bytes();
-    if screened.change.deps().is_empty() {
+    let change = &screened.change;
+    if change.deps().is_empty() {
         return Err(Reason::NotCausal);
     }
     let right = match screened.kind {
         RecordKind::SEED => {
-            let text = inserted_text(&screened.decoded);
-            screened.change.actor_id() == &seed_actor(id, &text)
-                && screened.change.seq() == 1
-                && screened.change.start_op().get() == GENESIS_OPS + 1
-                && screened.change.deps() == [genesis(id).hash()]
-                && is_pure_insertion(&screened.decoded)
+            change.actor() == seed_actor(id, &inserted_text(change))
+                && change.seq() == 1
+                && change.start_op() == GENESIS_OPS + 1
+                && change.deps() == [genesis(id).id()]
+                && is_pure_insertion(change)
         }
-        _ => match actor.strip_prefix(&log.0) {
+        _ => match change.actor().as_slice().strip_prefix(&log.0) {
             Some([]) => true,
             Some([n]) => (1..MAX_DERIVED_ACTORS).contains(n),
             _ => false,
@@ -176,51 +177,46 @@ fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), 
     right.then_some(()).ok_or(Reason::NotCausal)
 }
 
-fn inserted_text(change: &ExpandedChange) -> String {
-    let strings = change.operations.iter().filter_map(|op| match &op.action {
-        OpType::Put(ScalarValue::Str(text)) => Some(text.as_str()),
+fn inserted_text(change: &Change) -> String {
+    let strings = change.ops().iter().filter_map(|op| match &op.action {
+        Action::Put(Register::Text(text)) => Some(text.as_str()),
         _ => None,
     });
     strings.collect()
 }
 
 /// A seed types its text from the beginning to the end, one character an operation.
-fn is_pure_insertion(change: &ExpandedChange) -> bool {
-    use automerge::legacy::ElementId;
-    let mut expected = ElementId::Head;
-    for (i, op) in change.operations.iter().enumerate() {
-        let in_order = matches!(&op.key, Key::Seq(at) if *at == expected);
-        if !op.insert || !in_order || !matches!(op.action, OpType::Put(_)) {
+fn is_pure_insertion(change: &Change) -> bool {
+    let mut expected = Place::Head;
+    for (counter, op) in (change.start_op()..).zip(change.ops()) {
+        if !op.insert || op.place != expected || !matches!(op.action, Action::Put(_)) {
             return false;
         }
-        let counter = change.start_op.get() + i as u64;
-        expected = ElementId::Id(automerge::legacy::OpId::new(counter, &change.actor_id));
+        expected = Place::Element(OpId { counter, actor: change.actor() });
     }
     true
 }
 
 /// Step 5: scalars under short keys of the root and of the two maps, characters in the note; nothing else.
-fn check_schema(id: DocId, change: &ExpandedChange) -> Result<(), Reason> {
-    let document = ActorId::from(id.0);
-    let made = |counter| ObjectId::Id(automerge::legacy::OpId::new(counter, &document));
-    let (note, props, refs) = (made(1), made(2), made(3));
-    for op in &change.operations {
-        let fits = if op.obj == note {
-            let character = matches!(&op.action, OpType::Put(ScalarValue::Str(c)) if c.chars().count() == 1);
-            matches!(op.key, Key::Seq(_))
-                && (character && op.insert || op.action == OpType::Delete && !op.insert)
-        } else if op.obj == ObjectId::Root || op.obj == props || op.obj == refs {
-            let value = matches!(&op.action, OpType::Put(v) if Register::from_scalar(v).is_some());
-            let name = matches!(&op.key, Key::Map(k) if usable_key(k, op.obj == ObjectId::Root));
-            value && name && !op.insert
-        } else {
-            false
-        };
-        if !fits {
-            return Err(Reason::Schema);
+fn check_schema(id: DocId, change: &Change) -> Result<(), Reason> {
+    let fits = |op: &Op| match Part::of(&op.object, id) {
+        Some(Part::Note) => is_character(op),
+        Some(part) => {
+            let name = matches!(&op.place, Place::Name(name) if usable_key(name, part == Part::Root));
+            name && !op.insert && matches!(op.action, Action::Put(_))
         }
+        None => false,
+    };
+    change.ops().iter().all(fits).then_some(()).ok_or(Reason::Schema)
+}
+
+fn is_character(op: &Op) -> bool {
+    let place = !matches!(op.place, Place::Name(_));
+    match &op.action {
+        Action::Put(Register::Text(c)) => place && op.insert && c.chars().count() == 1,
+        Action::Delete => place && !op.insert,
+        _ => false,
     }
-    Ok(())
 }
 
 fn usable_key(name: &str, root: bool) -> bool {
@@ -232,16 +228,16 @@ fn usable_key(name: &str, root: bool) -> bool {
 fn check_past(doc: &Automerge, change: &Change) -> Result<(), Reason> {
     let mut max_op = 0;
     for dep in change.deps() {
-        let meta = doc.get_change_meta_by_hash(dep).ok_or(Reason::NotCausal)?;
+        let meta = doc.get_change_meta_by_hash(&hash(*dep)).ok_or(Reason::NotCausal)?;
         max_op = meta.max_op.max(max_op);
     }
     let metas = doc.get_changes_meta(&[]);
-    let last = metas.iter().filter(|m| *m.actor == *change.actor_id()).map(|m| m.seq).max().unwrap_or(0);
-    let known = |actor: &ActorId| metas.iter().any(|m| *m.actor == *actor);
+    let by = |actor: Actor| metas.iter().filter(move |m| m.actor.to_bytes() == actor.as_slice());
+    let last = by(change.actor()).map(|m| m.seq).max().unwrap_or(0);
     let causal = !change.deps().is_empty()
         && change.seq() == last + 1
-        && change.start_op().get() == max_op + 1
-        && change.other_actor_ids().iter().all(known);
+        && change.start_op() == max_op + 1
+        && change.others().iter().all(|actor| by(*actor).next().is_some());
     causal.then_some(()).ok_or(Reason::NotCausal)
 }
 
@@ -249,9 +245,9 @@ fn check_past(doc: &Automerge, change: &Change) -> Result<(), Reason> {
 fn try_out(doc: &Automerge, change: &Change) -> Option<Automerge> {
     let mut scratch = doc.clone();
     let before = scratch.get_changes_meta(&[]).len();
-    scratch.apply_changes([change.clone()]).ok()?;
+    scratch.apply_changes([automerge::Change::from_bytes(change.raw().to_vec()).ok()?]).ok()?;
     let applied = scratch.get_changes_meta(&[]).len() == before + 1
-        && scratch.get_heads().contains(&change.hash())
+        && scratch.get_heads().contains(&hash(change.id()))
         && scratch.get_missing_deps(&[]).is_empty();
     if !applied {
         return None;
@@ -264,16 +260,8 @@ fn try_out(doc: &Automerge, change: &Change) -> Option<Automerge> {
     tx.splice_text(&note, 0, 0, "p").ok()?;
     tx.commit_with(CommitOptions::default().with_time(0));
     // What is saved and loaded holds the change and an edit after it: one round shows both to be usable.
-    reload(&probe)?.get_change_meta_by_hash(&change.hash())?;
+    reload(&probe)?.get_change_meta_by_hash(&hash(change.id()))?;
     Some(scratch)
-}
-
-/// Steps 4 and 6 for a change that this replica's own Automerge just wrote onto this very document: what it
-/// was written with is the document after it. It has passed steps 1 to 5 like any other; that Automerge can
-/// save and load what it writes itself is what the whole store rests on, and costs half a millisecond to ask.
-pub fn admit_own(doc: &Automerge, after: Automerge, screened: &Screened) -> Result<Automerge, Reason> {
-    check_past(doc, &screened.change)?;
-    after.get_change_meta_by_hash(&screened.change.hash()).is_some().then_some(after).ok_or(Reason::Unusable)
 }
 
 fn reload(doc: &Automerge) -> Option<Automerge> {

@@ -2,6 +2,7 @@
 //! randomness. `README.md` beside this crate says the same in prose, with the byte layouts.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod change;
 pub mod clock;
 pub mod document;
 pub mod domain;

@@ -274,8 +274,10 @@ impl<'a, 't> Batch<'a, 't> {
         }
         let saved = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         if let Some(loaded) = loaded {
-            if row.changes.len() >= saved + SNAPSHOT_EVERY {
-                row.snapshot = Some((row.changes.len() as u32, loaded.save_nocompress()));
+            if row.changes.len() >= saved + SNAPSHOT_EVERY
+                && let Some(snapshot) = loaded.save()
+            {
+                row.snapshot = Some((row.changes.len() as u32, snapshot));
             }
             self.replica.documents.put((space, doc), loaded);
         }

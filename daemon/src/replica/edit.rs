@@ -1,11 +1,11 @@
 //! One app's edit of one item, at the state that app had seen.
 
+use quire_protocol::change::Change;
 use quire_protocol::document::{
-    Base, BlobRef, Edit, Life, Made, Projection, Register, Written, creation, had_values, key, nearest_note,
-    note_had, project, projection_at, seed, write,
+    Base, BlobRef, Document, Edit, Life, Projection, Register, Written, creation, key, seed,
 };
 use quire_protocol::domain::Kind as ItemKind;
-use quire_protocol::gate::{Screened, admit, admit_creation, admit_own, screen, screen_own};
+use quire_protocol::gate::{Screened, admit, admit_creation, screen_own};
 use quire_protocol::id::{ChangeId, DocId, Incarnation};
 use quire_protocol::item::{Said, beginning, differences, is_nothing, outsource};
 use quire_protocol::limits::{BLOB_PART, MAX_CHANGE, MAX_INLINE, MIN_INLINE};
@@ -77,8 +77,7 @@ impl Batch<'_, '_> {
         let loaded = self.document(target.space, doc, &row)?;
         self.replica.documents.put((target.space, doc), loaded.clone());
         let base = covered_changes(&loaded, &row, &covered);
-        let projection =
-            projection_at(&loaded, doc, &base).ok_or_else(|| unwritable("its base is unknown"))?;
+        let projection = loaded.project_at(doc, &base).ok_or_else(|| unwritable("its base is unknown"))?;
         let edit = self.diff(target.space, said, &projection);
         match seen {
             Seen::Nothing(_) => self.write_unseen(target, row, &base, edit, projection, &loaded),
@@ -112,10 +111,10 @@ impl Batch<'_, '_> {
         base: &[ChangeId],
         mut edit: Edit,
         seen: Projection,
-        loaded: &quire_protocol::document::Document,
+        loaded: &Document,
     ) -> Result<Done, EngineError> {
         let new = |(name, value): &(String, Register)| {
-            seen.get(name).is_some() || !had_values(loaded, name).iter().any(|had| had.same(value))
+            seen.get(name).is_some() || !loaded.had_values(name).iter().any(|had| had.same(value))
         };
         edit.values.retain(new);
         if edit.life == Life::Remove && had_removal(loaded) {
@@ -126,7 +125,7 @@ impl Batch<'_, '_> {
         if let Some(note) = note {
             let edit = Edit { values: Vec::new(), note: Some(note.clone()), life: Life::Keep };
             let nearest = match &note {
-                Register::Text(text) if done.base.get(key::NOTE).is_none() => nearest_note(loaded, text),
+                Register::Text(text) if done.base.get(key::NOTE).is_none() => loaded.nearest_note(text),
                 _ => None,
             };
             let base: Vec<ChangeId> = nearest.into_iter().chain(base.iter().copied()).collect();
@@ -150,32 +149,27 @@ impl Batch<'_, '_> {
             return Ok(Done { row, written: Vec::new(), base: seen });
         }
         let (space, doc) = (target.space, target.doc());
-        let mut loaded = self.document(space, doc, &row)?;
+        let loaded = self.document(space, doc, &row)?;
         let log = self.replica.mirror.log;
-        let (contents, Written { changes, mut after }) =
-            fitting(&edit, |edit| write(&loaded, doc, log, base, edit).map_err(unwritable))?;
-        let mut screened = Vec::new();
-        for (kind, raw) in &changes {
-            let passed = screen(doc, log, *kind, raw).map_err(unwritable)?;
-            loaded = match after.take() {
-                Some(after) => admit_own(&loaded, after, &passed).map_err(unwritable)?,
-                None => admit(&loaded, &passed).map_err(unwritable)?,
-            };
-            screened.push(passed);
+        let (contents, written) =
+            fitting(&edit, |edit| loaded.write(doc, log, base, edit).map_err(unwritable))?;
+        if written.changes.is_empty() {
+            return Ok(Done { row, written: Vec::new(), base: seen });
         }
+        let (after, screened) = pass(doc, log, loaded, written)?;
         let ids = names(&screened);
         let mut written = self.log_blobs(space, doc, contents)?;
         let number = self.log_number(log)?;
         let mut places = Vec::new();
         let mut arrival = 0;
-        for ((kind, raw), id) in changes.into_iter().zip(ids) {
-            let (seq, at) = self.log_own(space, doc, kind, raw)?;
+        for (one, id) in screened.iter().zip(ids) {
+            let (seq, at) = self.log_own(space, doc, one.kind(), one.raw().to_vec())?;
             places.push((id, number, seq));
             written.push(seq);
             arrival = at;
         }
-        let projection = project(&loaded, None);
-        self.fold((space, doc), &mut row, Some(loaded), projection, &places)?;
+        let projection = after.project();
+        self.fold((space, doc), &mut row, Some(after), projection, &places)?;
         self.changed(arrival, space, &row, log)?;
         Ok(Done { row, written, base: seen })
     }
@@ -241,28 +235,19 @@ impl Seen<'_> {
 }
 
 /// Names of the covered changes of a loaded document. The row keeps the beginnings of their hashes.
-fn covered_changes(
-    loaded: &quire_protocol::document::Document,
-    row: &DocRow,
-    covered: &[bool],
-) -> Vec<ChangeId> {
+fn covered_changes(loaded: &Document, row: &DocRow, covered: &[bool]) -> Vec<ChangeId> {
     let wanted = |id: &ChangeId| {
         row.changes.iter().zip(covered).any(|(change, covered)| *covered && change.short == id.0[..8])
     };
-    quire_protocol::document::versions(loaded).into_iter().map(|v| v.change).filter(wanted).collect()
+    loaded.versions().into_iter().map(|v| v.change).filter(wanted).collect()
 }
 
 /// Drops what the item has said already where its author had seen nothing: equal values are no conflict, and
 /// when somebody has written over them since, the author's went with them. Otherwise the same request would
 /// write on its second arrival what was no news on its first.
-fn without_known(
-    mut edit: Edit,
-    loaded: &quire_protocol::document::Document,
-    now: &Projection,
-    base: &Projection,
-) -> Edit {
+fn without_known(mut edit: Edit, loaded: &Document, now: &Projection, base: &Projection) -> Edit {
     let unseen = |name: &str| base.get(name).is_none();
-    let known = |name: &str, value: &Register| had_values(loaded, name).iter().any(|had| had.same(value));
+    let known = |name: &str, value: &Register| loaded.had_values(name).iter().any(|had| had.same(value));
     edit.values.retain(|(name, value)| !(unseen(name) && known(name, value)));
     let same_note = |note: &Register| {
         unseen(key::NOTE) && (now.get(key::NOTE).is_some_and(|old| old.same(note)) || note_was(loaded, note))
@@ -271,15 +256,31 @@ fn without_known(
     edit
 }
 
-fn had_removal(loaded: &quire_protocol::document::Document) -> bool {
-    had_values(loaded, key::LIFE).iter().any(|life| matches!(life, Register::Int(n) if n % 2 != 0))
+fn had_removal(loaded: &Document) -> bool {
+    loaded.had_values(key::LIFE).iter().any(|life| matches!(life, Register::Int(n) if n % 2 != 0))
 }
 
-fn note_was(loaded: &quire_protocol::document::Document, note: &Register) -> bool {
+fn note_was(loaded: &Document, note: &Register) -> bool {
     match note {
-        Register::Text(text) => note_had(loaded, text),
-        other => had_values(loaded, key::NOTE_FORM).iter().any(|had| had.same(other)),
+        Register::Text(text) => loaded.note_had(text),
+        other => loaded.had_values(key::NOTE_FORM).iter().any(|had| had.same(other)),
     }
+}
+
+/// Takes an edit's changes through the gate; gives the document after them.
+fn pass(
+    doc: DocId,
+    log: Incarnation,
+    before: Document,
+    written: Written,
+) -> Result<(Document, Vec<Screened>), EngineError> {
+    let screened = written.changes.into_iter().map(|(kind, change)| screen_own(doc, log, kind, change));
+    let screened = screened.collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
+    let after = match written.after {
+        Some(after) => after,
+        None => screened.iter().try_fold(before, |now, one| admit(&now, doc, one)).map_err(unwritable)?,
+    };
+    Ok((after, screened))
 }
 
 /// The changes that begin an item, past the gate: its note's seed, and one that puts every key once. With
@@ -291,28 +292,29 @@ fn first_changes(
 ) -> Result<(Vec<String>, Vec<Screened>), EngineError> {
     let mut contents = outsource(&mut edit, MAX_INLINE);
     let mut made = begin(doc, log, &edit);
-    if made.iter().any(|(_, made)| made.raw().len() > MAX_CHANGE) {
+    if made.iter().any(|(_, change)| change.raw().len() > MAX_CHANGE) {
         contents.extend(outsource(&mut edit, MIN_INLINE));
         made = begin(doc, log, &edit);
     }
-    let passed = made.into_iter().map(|(kind, made)| screen_own(doc, log, kind, made).map_err(unwritable));
+    let passed =
+        made.into_iter().map(|(kind, change)| screen_own(doc, log, kind, change).map_err(unwritable));
     Ok((contents, passed.collect::<Result<_, _>>()?))
 }
 
-fn begin(doc: DocId, log: Incarnation, edit: &Edit) -> Vec<(RecordKind, Made)> {
+fn begin(doc: DocId, log: Incarnation, edit: &Edit) -> Vec<(RecordKind, Change)> {
     let text = match &edit.note {
         Some(Register::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
     };
     let seed = text.map(|text| seed(doc, text));
-    let life: i64 = if edit.life == Life::Remove { 1 } else { 2 };
+    let life = Register::Int(if edit.life == Life::Remove { 1 } else { 2 });
     let form = edit.note.as_ref().map(|note| match note {
-        Register::Text(_) => (key::NOTE_FORM, "text".into()),
-        other => (key::NOTE_FORM, other.to_scalar()),
+        Register::Text(_) => (key::NOTE_FORM, Register::Text("text".into())),
+        other => (key::NOTE_FORM, other.clone()),
     });
-    let values = [(key::LIFE, life.into())]
+    let values = [(key::LIFE, life)]
         .into_iter()
-        .chain(edit.values.iter().map(|(name, value)| (name.as_str(), value.to_scalar())))
+        .chain(edit.values.iter().map(|(name, value)| (name.as_str(), value.clone())))
         .chain(form);
     let change = creation(doc, log, seed.as_ref(), values);
     seed.map(|seed| (RecordKind::SEED, seed)).into_iter().chain([(RecordKind::CHANGE, change)]).collect()
@@ -329,7 +331,7 @@ fn fitting(
         let mut edit = edit.clone();
         let contents = outsource(&mut edit, limit);
         let changes = make(&edit)?;
-        let fits = changes.changes.iter().all(|(_, raw)| raw.len() <= MAX_CHANGE);
+        let fits = changes.changes.iter().all(|(_, change)| change.raw().len() <= MAX_CHANGE);
         last = Some((contents, changes));
         if fits {
             break;

@@ -7,8 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use quire_protocol::document::{BlobRef, genesis, project};
-use quire_protocol::gate::{Reason, Screened, admit, admit_creation, holds, screen};
+use quire_protocol::change::id_of;
+use quire_protocol::document::{BlobRef, genesis};
+use quire_protocol::gate::{Reason, Screened, admit, admit_creation, screen};
 use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, Rights};
 use quire_protocol::record::{RULES, Record, RecordKind, Segment};
@@ -126,14 +127,14 @@ impl Batch<'_, '_> {
             if let Some(dep) = scan.deps.iter().find(missing) {
                 return Err(format!("it depends on change {}, which is not here", ChangeId(*dep)));
             }
-            here.insert(short(quire_protocol::document::change_id(&record.payload)));
+            here.insert(short(id_of(&record.payload)));
         }
         Ok(())
     }
 
     /// Beginnings of the hashes of a document's changes: folded, set aside, and its genesis.
     fn known_changes(&self, space: Option<SpaceNo>, doc: DocId) -> Result<HashSet<[u8; 8]>> {
-        let mut known = HashSet::from([short(ChangeId(genesis(doc).hash().0))]);
+        let mut known = HashSet::from([short(genesis(doc).id())]);
         let Some(space) = space else { return Ok(known) };
         if let Some(row) = self.row(space, doc)? {
             known.extend(row.changes.iter().map(|change| change.short));
@@ -256,16 +257,16 @@ impl Batch<'_, '_> {
             Err(why) => return self.set_aside(space, placed, why.clone()),
         };
         let loaded = self.document(space, doc, &row)?;
-        if placed.record.kind == RecordKind::SEED && holds(&loaded, screened) {
+        if placed.record.kind == RecordKind::SEED && loaded.holds(screened.id()) {
             // Two devices began the note with the same text: both logs have the same change, it counts once.
             return Ok(());
         }
-        match admit(&loaded, screened) {
+        match admit(&loaded, doc, screened) {
             Ok(after) => {
                 if row.row_id == 0 {
                     row.row_id = placed.arrival;
                 }
-                let projection = project(&after, None);
+                let projection = after.project();
                 let place = [(screened.id(), placed.number, placed.seq)];
                 self.fold((space, doc), &mut row, Some(after), projection, &place)?;
                 self.changed(placed.arrival, space, &row, placed.log)
@@ -280,7 +281,7 @@ impl Batch<'_, '_> {
     }
 
     fn set_aside(&mut self, space: SpaceNo, placed: &Placed<'_>, why: Aside) -> Result<()> {
-        let change = quire_protocol::document::change_id(&placed.record.payload);
+        let change = id_of(&placed.record.payload);
         tracing::warn!(log = %placed.log, seq = placed.seq, ?why, "a record is set aside");
         let row = AsideRow { doc: placed.record.doc, change: change.0, why };
         self.rows.put(&Key::of(Kind::SetAside).space(space).log(placed.log).number(placed.seq), &bytes(&row))

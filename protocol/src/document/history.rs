@@ -5,28 +5,19 @@ use std::collections::HashSet;
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Automerge, ChangeHash, ReadDoc};
 
-use super::projection::{Projection, project};
-use super::{Register, author_of, genesis, hash, note_object};
-use crate::id::{ChangeId, DocId, Incarnation};
+use super::projection::{Projection, project_full};
+use super::{Register, Version, author_of, genesis, hash, note_object};
+use crate::id::{ChangeId, DocId};
 
-/// One change of a document, for people to see.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Version {
-    /// Its name.
-    pub change: ChangeId,
-    /// Who made it.
-    pub by: Incarnation,
-}
-
-/// The projection at the state that `covered` and what they depend on make; none is the genesis.
-/// `None` when a change is unknown: Automerge itself would answer with an empty item.
-pub fn projection_at(doc: &Automerge, id: DocId, covered: &[ChangeId]) -> Option<Projection> {
+/// The projection at a past state. `None` when a change is unknown: Automerge itself would answer with an
+/// empty item.
+pub(super) fn projection_at(doc: &Automerge, id: DocId, covered: &[ChangeId]) -> Option<Projection> {
     let heads = known_heads(doc, id, covered)?;
-    Some(project(doc, Some(&heads)))
+    Some(project_full(doc, Some(&heads)))
 }
 
 /// Every value that `key` was ever given.
-pub fn had_values(doc: &Automerge, key: &str) -> HashSet<Register> {
+pub(super) fn had_values(doc: &Automerge, key: &str) -> HashSet<Register> {
     let mut had = HashSet::new();
     for change in doc.get_changes(&[]) {
         for op in change.decode().operations {
@@ -42,7 +33,7 @@ pub fn had_values(doc: &Automerge, key: &str) -> HashSet<Register> {
 }
 
 /// The changes of a document in an order in which dependencies come first; the genesis is left out.
-pub fn versions(doc: &Automerge) -> Vec<Version> {
+pub(super) fn versions(doc: &Automerge) -> Vec<Version> {
     let version = |meta: &automerge::ChangeMetadata<'_>| Version {
         change: ChangeId(meta.hash.0),
         by: author_of(&meta.actor),
@@ -55,25 +46,15 @@ pub(super) fn had_text(doc: &Automerge) -> bool {
     note_texts(doc).any(|(_, past)| !past.is_empty())
 }
 
-/// True when the note once read `text`, at any single change or at the whole document.
-pub fn note_had(doc: &Automerge, text: &str) -> bool {
-    note_texts(doc).any(|(_, past)| past == text)
-}
-
-/// The version whose note is nearest to `text`: a note that arrives without a base is written there, so
-/// that what both have in common is not doubled. Nearest is: least length outside the common ends.
-pub fn nearest_note(doc: &Automerge, text: &str) -> Option<ChangeId> {
-    let scored = note_texts(doc).map(|(change, past)| (distance(&past, text), change));
-    scored.min_by_key(|(distance, change)| (*distance, change.0)).map(|(_, change)| ChangeId(change.0))
-}
-
-fn note_texts(doc: &Automerge) -> impl Iterator<Item = (ChangeHash, String)> + '_ {
+/// What the note read at each change, the genesis first.
+pub(super) fn note_texts(doc: &Automerge) -> impl Iterator<Item = (ChangeId, String)> + '_ {
     let note = note_object(doc);
     let hashes: Vec<ChangeHash> = doc.get_changes_meta(&[]).iter().map(|c| c.hash).collect();
-    hashes.into_iter().filter_map(move |h| Some((h, doc.text_at(note.as_ref()?, &[h]).ok()?)))
+    hashes.into_iter().filter_map(move |h| Some((ChangeId(h.0), doc.text_at(note.as_ref()?, &[h]).ok()?)))
 }
 
-fn distance(a: &str, b: &str) -> usize {
+/// Characters outside the common ends of two texts.
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(x, y)| x == y).count();
@@ -82,7 +63,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 fn known_heads(doc: &Automerge, id: DocId, covered: &[ChangeId]) -> Option<Vec<ChangeHash>> {
     if covered.is_empty() {
-        return Some(vec![genesis(id).hash()]);
+        return Some(vec![hash(genesis(id).id())]);
     }
     let known = |c: &ChangeId| doc.get_change_meta_by_hash(&hash(*c)).map(|meta| meta.hash);
     covered.iter().map(known).collect()

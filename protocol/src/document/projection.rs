@@ -13,11 +13,12 @@
 
 use std::collections::BTreeMap;
 
-use automerge::legacy::OpType;
-use automerge::{Automerge, ChangeHash, ExpandedChange, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
+use automerge::{Automerge, ChangeHash, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 
+use super::opset::{Changes, OpSet};
 use super::{Register, author_of, key, note_object};
+use crate::change::{Action, Change, Object, Place};
 use crate::id::Incarnation;
 
 /// A document as it is read: never needs Automerge again until the next change.
@@ -56,17 +57,36 @@ impl Projection {
     }
 }
 
-/// The projection at `heads`, or now. The heads must be known to the document.
-pub fn project(doc: &Automerge, heads: Option<&[ChangeHash]>) -> Projection {
-    let mut out = Projection::default();
-    let mut life = Vec::new();
+/// The projection by Automerge at `heads`, or now. The heads must be known to the document.
+pub(super) fn project_full(doc: &Automerge, heads: Option<&[ChangeHash]>) -> Projection {
     let items: Vec<(String, ScalarValue, bool)> = match heads {
         Some(heads) => doc.map_range_at(ROOT, .., heads).filter_map(scalar_item).collect(),
         None => doc.map_range(ROOT, ..).filter_map(scalar_item).collect(),
     };
-    for (name, value, conflict) in items {
-        let candidates =
-            if conflict { candidates(doc, &name, heads) } else { vec![candidate(doc, &name, value, heads)] };
+    let named = items.into_iter().map(|(name, value, conflict)| {
+        let candidates = if conflict { candidates(doc, &name, heads) } else { vec![lone(&value)] };
+        (name, candidates)
+    });
+    settle(named, note_text(doc, heads))
+}
+
+/// The projection of a small item at some of its changes.
+pub(super) fn project_set(set: &OpSet, among: Changes) -> Projection {
+    let candidate = |(value, change): (&Register, &Change)| Candidate {
+        value: value.clone(),
+        change: change.id().0,
+        by: change.actor().incarnation(),
+    };
+    let named = set
+        .values(among)
+        .map(|(name, values)| (name.to_owned(), values.into_iter().map(candidate).collect()));
+    settle(named, set.text(among))
+}
+
+fn settle(named: impl Iterator<Item = (String, Vec<Candidate>)>, note: String) -> Projection {
+    let mut out = Projection::default();
+    let mut life = Vec::new();
+    for (name, candidates) in named {
         if name == key::LIFE {
             life = candidates;
         } else {
@@ -74,28 +94,25 @@ pub fn project(doc: &Automerge, heads: Option<&[ChangeHash]>) -> Projection {
         }
     }
     settle_life(&mut out, life);
-    settle_note(&mut out, note_text(doc, heads));
+    settle_note(&mut out, note);
     out
 }
 
 /// The projection of a document whose only changes are a note's seed and `creation`; `None` when the
-/// change is not of that form. Gives the same as [`project`] would, without a document.
-pub(crate) fn project_creation(creation: &ExpandedChange, seed_text: Option<&str>) -> Option<Projection> {
+/// change is not of that form. Gives the same as folding them would, without a document.
+pub(crate) fn project_creation(creation: &Change, seed_text: Option<&str>) -> Option<Projection> {
     let mut out = Projection::default();
     let mut life = None;
-    for op in &creation.operations {
-        let (OpType::Put(value), automerge::legacy::Key::Map(name)) = (&op.action, &op.key) else {
-            return None;
-        };
-        if op.obj != automerge::legacy::ObjectId::Root || op.insert || !op.pred.is_empty() {
+    for op in creation.ops() {
+        let (Action::Put(value), Place::Name(name)) = (&op.action, &op.place) else { return None };
+        if op.object != Object::Root || op.insert || !op.replaces.is_empty() {
             return None;
         }
-        let value = Register::from_scalar(value)?;
         if name == key::LIFE {
             let Register::Int(n) = value else { return None };
-            life.replace(n).is_none().then_some(())?;
+            life.replace(*n).is_none().then_some(())?;
         } else if [key::NOTE, key::PROPS, key::REFS].contains(&name.as_str())
-            || out.values.insert(name.to_string(), value).is_some()
+            || out.values.insert(name.clone(), value.clone()).is_some()
         {
             return None;
         }
@@ -119,8 +136,8 @@ fn scalar_item(item: automerge::iter::MapRangeItem<'_>) -> Option<(String, Scala
 }
 
 /// A lone value needs no author and no hash: nothing is compared with it.
-fn candidate(_: &Automerge, _: &str, value: ScalarValue, _: Option<&[ChangeHash]>) -> Candidate {
-    let value = Register::from_scalar(&value).unwrap_or(Register::Null);
+fn lone(value: &ScalarValue) -> Candidate {
+    let value = Register::from_scalar(value).unwrap_or(Register::Null);
     Candidate { value, change: [0; 32], by: Incarnation([0; 16]) }
 }
 

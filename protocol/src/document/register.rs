@@ -34,6 +34,14 @@ impl BlobRef {
     pub fn of(content: &str) -> BlobRef {
         BlobRef { hash: *blake3::hash(content.as_bytes()).as_bytes(), length: content.len() as u64 }
     }
+
+    /// The bytes that stand for it in a document.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![BLOB_TAG];
+        bytes.extend_from_slice(&self.hash);
+        put_varint(&mut bytes, self.length);
+        bytes
+    }
 }
 
 /// First byte of the bytes that stand for a blob in a document. No shape carries bytes of its own.
@@ -47,12 +55,7 @@ impl Register {
             Register::Bool(b) => ScalarValue::Boolean(*b),
             Register::Int(n) => ScalarValue::Int(*n),
             Register::Text(text) => ScalarValue::Str(text.as_str().into()),
-            Register::Blob(blob) => {
-                let mut bytes = vec![BLOB_TAG];
-                bytes.extend_from_slice(&blob.hash);
-                put_varint(&mut bytes, blob.length);
-                ScalarValue::Bytes(bytes)
-            }
+            Register::Blob(blob) => ScalarValue::Bytes(blob.to_bytes()),
         }
     }
 
@@ -63,9 +66,24 @@ impl Register {
             ScalarValue::Boolean(b) => Register::Bool(*b),
             ScalarValue::Int(n) => Register::Int(*n),
             ScalarValue::Str(text) => Register::Text(text.to_string()),
-            ScalarValue::Bytes(bytes) => Register::Blob(read_blob(bytes)?),
+            ScalarValue::Bytes(bytes) => Register::from_bytes(bytes)?,
             _ => return None,
         })
+    }
+
+    /// Its number, when it is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Register::Int(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// Reads the bytes that stand for a blob; `None` for any other.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Register> {
+        let (hash, rest) = bytes.strip_prefix(&[BLOB_TAG])?.split_at_checked(32)?;
+        let (length, rest) = take_varint(rest)?;
+        rest.is_empty().then_some(Register::Blob(BlobRef { hash: hash.try_into().ok()?, length }))
     }
 
     /// True when both are the same value, one of them perhaps kept outside and the other not.
@@ -77,12 +95,6 @@ impl Register {
             _ => self == other,
         }
     }
-}
-
-fn read_blob(bytes: &[u8]) -> Option<BlobRef> {
-    let (hash, rest) = bytes.strip_prefix(&[BLOB_TAG])?.split_at_checked(32)?;
-    let (length, rest) = take_varint(rest)?;
-    rest.is_empty().then_some(BlobRef { hash: hash.try_into().ok()?, length })
 }
 
 #[cfg(test)]

@@ -13,10 +13,11 @@
 use std::collections::HashMap;
 
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{ActorId, Automerge, Change, ChangeHash, ROOT, ReadDoc, ScalarValue, Value};
+use automerge::{ActorId, Automerge, ChangeHash, ROOT, ReadDoc, ScalarValue, Value};
 use thiserror::Error;
 
-use super::{Register, genesis, hash, key, note_object, seed};
+use super::{Document, Register, genesis, hash, key, note_object, seed};
+use crate::change::Change;
 use crate::id::{ChangeId, DocId, Incarnation};
 use crate::limits::MAX_DERIVED_ACTORS;
 use crate::record::RecordKind;
@@ -55,9 +56,9 @@ pub struct Edit {
 /// What an edit came to.
 pub struct Written {
     /// The changes that make it, in the order in which they must be applied.
-    pub changes: Vec<(RecordKind, Vec<u8>)>,
-    /// The document after them, when the edit had seen all of it and is one change: nothing need be applied.
-    pub after: Option<Automerge>,
+    pub changes: Vec<(RecordKind, Change)>,
+    /// The document after them, where writing made it: nothing need be applied.
+    pub after: Option<Document>,
 }
 
 /// The edit cannot be written.
@@ -77,9 +78,8 @@ impl From<automerge::AutomergeError> for WriteError {
     }
 }
 
-/// Writes `edit` at `base` into document `id` as changes of `log`. The document itself stays as it is:
-/// the changes pass the gate like anyone's before they are applied.
-pub fn write(
+/// Writes an edit by Automerge. The document itself stays as it is.
+pub(super) fn write_full(
     doc: &Automerge,
     id: DocId,
     log: Incarnation,
@@ -89,11 +89,11 @@ pub fn write(
     let mut written = Vec::new();
     let (mut fork, actor) = fork(doc, id, log, base)?;
     if let Some(seed) = first_text(&fork, id, edit) {
-        if doc.get_change_meta_by_hash(&seed.hash()).is_none() {
-            written.push((RecordKind::SEED, seed.raw_bytes().to_vec()));
+        if fork.get_change_meta_by_hash(&hash(seed.id())).is_none() {
+            fork.apply_changes([super::read(seed.raw().to_vec()).map_err(WriteError::Document)?])?;
         }
-        if fork.get_change_meta_by_hash(&seed.hash()).is_none() {
-            fork.apply_changes([seed])?;
+        if doc.get_change_meta_by_hash(&hash(seed.id())).is_none() {
+            written.push((RecordKind::SEED, seed));
         }
     }
     fork.set_actor(actor);
@@ -107,11 +107,12 @@ pub fn write(
     }
     let (made, _) = tx.commit_with(CommitOptions::default().with_time(0));
     if made.is_some() {
-        let change = fork.get_last_local_change().ok_or_else(|| WriteError::Document("no change".into()))?;
-        written.push((RecordKind::CHANGE, change.raw_bytes().to_vec()));
+        let change = fork.get_last_local_change().and_then(|change| Change::read(change.raw_bytes()));
+        let change = change.ok_or_else(|| WriteError::Document("it made no change of ours".into()))?;
+        written.push((RecordKind::CHANGE, change));
     }
-    let after = (matches!(base, Base::Present) && written.len() == 1).then_some(fork);
-    Ok(Written { changes: written, after })
+    let seen_all = matches!(base, Base::Present) && written.len() == 1;
+    Ok(Written { changes: written, after: seen_all.then_some(Document::Full(Box::new(fork))) })
 }
 
 /// The document at `base`, and the actor to write with there.
@@ -127,7 +128,7 @@ fn fork(
         return Err(WriteError::UnknownBase(*unknown));
     }
     if heads.is_empty() {
-        heads.push(genesis(id).hash());
+        heads.push(hash(genesis(id).id()));
     }
     let fork = doc.fork_at(&heads)?;
     if let Some(actor) = free_actor(doc, &fork, log) {
@@ -188,7 +189,7 @@ fn last_seqs(doc: &Automerge) -> HashMap<ActorId, u64> {
 fn first_text(fork: &Automerge, id: DocId, edit: &Edit) -> Option<Change> {
     let Some(Register::Text(text)) = &edit.note else { return None };
     let empty = note_object(fork).is_some_and(|note| fork.length(&note) == 0);
-    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text).change)
+    (!text.is_empty() && empty && !super::history::had_text(fork)).then(|| seed(id, text))
 }
 
 /// Puts a value that supersedes all that are visible. Automerge makes of a put of the value it holds on top
@@ -203,18 +204,33 @@ fn put(tx: &mut Transaction<'_>, name: &str, value: ScalarValue) -> Result<(), W
     Ok(tx.put(ROOT, name, value)?)
 }
 
-/// An edit writes `life` only where its base is alive, or a removed item would come back by itself.
-fn put_life(tx: &mut Transaction<'_>, life: Life) -> Result<(), WriteError> {
-    let visible = visible_life(tx)?;
+/// What an edit writes to `life` beside these visible values. An edit writes it only where its base is alive,
+/// or a removed item would come back by itself.
+pub(super) fn fresh_life(visible: &[i64], life: Life) -> Option<i64> {
     let greatest = visible.iter().copied().max().unwrap_or(0);
     let alive = visible.is_empty() || visible.iter().any(|n| n % 2 == 0);
-    let fresh = match life {
-        Life::Remove => (greatest + 1) | 1,
-        Life::Revive => (greatest + 2) & !1,
-        Life::Keep if alive => (greatest + 2) & !1,
-        Life::Keep => return Ok(()),
-    };
-    Ok(tx.put(ROOT, key::LIFE, fresh)?)
+    match life {
+        Life::Remove => Some((greatest + 1) | 1),
+        Life::Revive => Some((greatest + 2) & !1),
+        Life::Keep if alive => Some((greatest + 2) & !1),
+        Life::Keep => None,
+    }
+}
+
+/// The characters of a whole note, and its form.
+pub(super) fn note_form(note: &Register) -> (&str, Register) {
+    match note {
+        Register::Text(text) => (text, Register::Text("text".into())),
+        Register::Blob(_) => ("", note.clone()),
+        _ => ("", Register::Null),
+    }
+}
+
+fn put_life(tx: &mut Transaction<'_>, life: Life) -> Result<(), WriteError> {
+    if let Some(fresh) = fresh_life(&visible_life(tx)?, life) {
+        tx.put(ROOT, key::LIFE, fresh)?;
+    }
+    Ok(())
 }
 
 fn visible_life(tx: &Transaction<'_>) -> Result<Vec<i64>, WriteError> {
@@ -231,11 +247,8 @@ fn put_note(tx: &mut Transaction<'_>, note: &Register) -> Result<(), WriteError>
         Some((Value::Object(_), id)) => id,
         _ => return Err(WriteError::Document("the note's text object is missing".into())),
     };
-    let (text, form) = match note {
-        Register::Text(text) => (text.as_str(), ScalarValue::Str("text".into())),
-        Register::Blob(_) => ("", note.to_scalar()),
-        _ => ("", ScalarValue::Null),
-    };
+    let (text, form) = note_form(note);
+    let form = form.to_scalar();
     splice(tx, &object, text)?;
     // Of several forms at once none is kept: whoever writes the note settles their conflict.
     let forms = tx.get_all(ROOT, key::NOTE_FORM)?;
@@ -268,7 +281,7 @@ fn splice(tx: &mut Transaction<'_>, object: &automerge::ObjId, text: &str) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{BlobRef, load, project};
+    use crate::document::{BlobRef, load};
     use crate::gate::{admit, screen};
 
     const ID: DocId = DocId([7; 16]);
@@ -279,11 +292,11 @@ mod tests {
     }
 
     /// The document after an edit that passed the gate.
-    fn after(doc: &Automerge, log: u8, base: Base<'_>, edit: &Edit) -> Automerge {
+    fn after(doc: &Document, log: u8, base: Base<'_>, edit: &Edit) -> Document {
         let log = Incarnation([log; 16]);
         let mut doc = doc.clone();
-        for (kind, raw) in write(&doc, ID, log, base, edit).unwrap().changes {
-            doc = admit(&doc, &screen(ID, log, kind, &raw).unwrap()).unwrap();
+        for (kind, change) in doc.write(ID, log, base, edit).unwrap().changes {
+            doc = admit(&doc, ID, &screen(ID, log, kind, change.raw()).unwrap()).unwrap();
         }
         doc
     }
@@ -293,11 +306,11 @@ mod tests {
         let colors = [Register::Text("red".into()), Register::Text("blue".into()), Register::Null];
         for (one, other) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
             let color = |n: usize| edit(&[("color", colors[n].clone())], None);
-            let doc = after(&load(ID, []).unwrap(), 1, Base::At(&[]), &color(one));
+            let doc = after(&load(ID, vec![]).unwrap(), 1, Base::At(&[]), &color(one));
             let doc = after(&doc, 2, Base::At(&[]), &color(other));
-            assert_eq!(project(&doc, None).conflicts.len(), 1);
+            assert_eq!(doc.project().conflicts.len(), 1);
             for chosen in [one, other] {
-                let now = project(&after(&doc, 3, Base::Present, &color(chosen)), None);
+                let now = after(&doc, 3, Base::Present, &color(chosen)).project();
                 assert_eq!((now.get("color"), now.conflicts.len()), (Some(&colors[chosen]), 0));
             }
         }
@@ -306,17 +319,17 @@ mod tests {
     #[test]
     fn of_two_whole_notes_the_other_stays_readable() {
         let long = |text| Register::Blob(BlobRef::of(text));
-        let doc = after(&load(ID, []).unwrap(), 1, Base::At(&[]), &edit(&[], Some(long("one"))));
+        let doc = after(&load(ID, vec![]).unwrap(), 1, Base::At(&[]), &edit(&[], Some(long("one"))));
         let doc = after(&doc, 2, Base::At(&[]), &edit(&[], Some(long("two"))));
-        let now = project(&doc, None);
+        let now = doc.project();
         let both = [now.get(key::NOTE).unwrap(), &now.conflicts[0].others[0].value];
         assert!(both.contains(&&long("one")) && both.contains(&&long("two")), "{now:?}");
         for chosen in both {
-            let now = project(&after(&doc, 3, Base::Present, &edit(&[], Some(chosen.clone()))), None);
+            let now = after(&doc, 3, Base::Present, &edit(&[], Some(chosen.clone()))).project();
             assert_eq!((now.get(key::NOTE), now.conflicts.len()), (Some(chosen), 0));
         }
         let typed = edit(&[], Some(Register::Text("typed".into())));
-        let now = project(&after(&doc, 3, Base::Present, &typed), None);
+        let now = after(&doc, 3, Base::Present, &typed).project();
         assert_eq!(now.get(key::NOTE), typed.note.as_ref());
         assert!(now.conflicts.is_empty());
     }
