@@ -137,7 +137,8 @@ impl Journal {
     /// When an earlier write did not end well.
     pub(super) fn begin(&mut self) -> Result<Entry> {
         if self.phase == Phase::InDoubt {
-            return Err(failed("an earlier write to it failed: the store must be opened again"));
+            let reason = "an earlier commit failed: the store must be opened again";
+            return Err(StoreError::Database(reason.into()));
         }
         let mut entry = std::mem::take(&mut self.spare);
         entry.bytes.clear();
