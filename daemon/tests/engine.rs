@@ -249,6 +249,27 @@ async fn items_survive_reopening_and_a_copied_folder_writes_a_new_log() {
 }
 
 #[tokio::test]
+async fn a_folder_copied_while_it_is_in_use_has_everything_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = Engine::open(dir.path(), "a").unwrap();
+    for n in 1..=9 {
+        say(&a, &request(1, None, &[marking(n, &json!({"color": "red"}))])).await;
+    }
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["quire.redb", "quire.journal", "boot-token"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let b = Engine::open(copy.path(), "a").unwrap();
+    for n in 1..=9 {
+        assert_eq!(shown(&b, n), shown(&a, n));
+    }
+    assert_ne!(b.mirror().log, a.mirror().log, "a copy");
+    a.stop().await;
+    drop(a);
+    assert!(!dir.path().join("quire.journal").exists(), "a stopped store is one file");
+}
+
+#[tokio::test]
 async fn commits_are_announced_and_can_be_read_again() {
     let a = Engine::in_memory("a").unwrap();
     let mut events = a.subscribe();

@@ -179,6 +179,8 @@ impl Writer {
             }
             batch.finish()
         });
+        // One more handle would keep a failed store locked when it is opened again.
+        drop(store);
         match result {
             Ok(committed) => self.deliver(committed, answers),
             Err(error) => self.fail(&error, answers),

@@ -29,6 +29,8 @@ pub mod meta {
     pub const INCARNATION: &[u8] = b"incarnation";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
+    /// Number of the last commit that is in the database itself: see `store/journal.rs`.
+    pub const JOURNAL: &[u8] = b"journal";
 }
 
 /// A document as it is kept: its projection, and where the changes are that made it.

@@ -16,7 +16,7 @@ fn rows_come_back_after_reopening() {
     let store = Store::open(&path).unwrap();
     let reader = store.read().unwrap();
     assert_eq!(reader.get(b"m1").unwrap().as_deref(), Some(&b"one"[..]));
-    assert_eq!(reader.last(b"m", b"mz").unwrap().unwrap().0, b"m2");
+    assert_eq!(reader.last(b"m", b"m9").unwrap().unwrap().0, b"m2");
 }
 
 #[test]
