@@ -338,6 +338,9 @@ impl Engine {
         let model = Box::new(model);
         let (pending, view) =
             self.ask(|reply| Command::Synchronize { model, candidates, now_ms, reply }).await?;
+        if pending.is_short(&view) {
+            return Ok(Synchronized { answer: pending.answer(&view)? });
+        }
         let read = move || pending.answer(&view);
         let answer = tokio::task::spawn_blocking(read).await.map_err(|_| EngineError::Stopping)??;
         Ok(Synchronized { answer })

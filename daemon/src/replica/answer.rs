@@ -14,6 +14,9 @@ use crate::store::Result;
 use crate::store::keys::SpaceNo;
 use crate::store::rows::{DocRow, Taken};
 
+/// Records since an app's cursor up to which its answer is read at once.
+const SHORT: u64 = 16;
+
 /// A request that was done and waits for its commit.
 #[derive(Debug, Default)]
 pub struct Pending {
@@ -61,6 +64,18 @@ impl Pending {
     pub(super) fn forget_overtaken(&mut self, written: &HashMap<(SpaceNo, DocId), usize>) {
         self.sent
             .retain(|key, sent| sent.same && written.get(key).is_none_or(|changes| *changes == sent.changes));
+    }
+
+    /// Whether reading the answer is so little work that it is done where the request is: going to another
+    /// thread and back costs more.
+    pub fn is_short(&self, view: &View) -> bool {
+        let news = |space: &SpaceNo| {
+            let seen = self.clocks.get(space);
+            let now = view.mirror().clocks.get(*space as usize);
+            let since = |(log, seq): (_, u64)| seq.saturating_sub(seen.map_or(0, |clock| clock.get(log)));
+            now.into_iter().flat_map(Clock::iter).map(since).sum::<u64>()
+        };
+        self.covered.iter().map(news).sum::<u64>() <= SHORT
     }
 
     /// Reads the answer from the snapshot after the commit.
