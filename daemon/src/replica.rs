@@ -5,7 +5,9 @@
 
 mod answer;
 mod batch;
+mod blocks;
 mod edit;
+mod fetch;
 mod ingest;
 mod installation;
 mod native;

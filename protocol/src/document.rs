@@ -11,6 +11,7 @@ mod register;
 mod write;
 
 pub use genesis::{GENESIS_OPS, Made, creation, genesis, seed, seed_actor};
+pub(crate) use genesis::{genesis_hash, seed_actor_bytes};
 pub use history::{Version, had_values, nearest_note, note_had, projection_at, versions};
 pub(crate) use projection::project_creation;
 pub use projection::{Conflict, Other, Projection, project};

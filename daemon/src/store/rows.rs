@@ -127,7 +127,7 @@ pub struct HeadRow {
     pub chain: [u8; 32],
 }
 
-/// Where the records that arrived together are.
+/// Where the records of a block are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArrivalRow {
     /// In which space.
