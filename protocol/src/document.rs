@@ -4,12 +4,14 @@
 //! the forms of its values) is written down in `protocol/README.md`; changing it makes old peers misread
 //! new documents.
 
+mod bare;
 mod genesis;
 mod history;
 mod projection;
 mod register;
 mod write;
 
+pub use bare::project_bare;
 pub use genesis::{GENESIS_OPS, Made, creation, genesis, seed, seed_actor};
 pub(crate) use genesis::{genesis_hash, seed_actor_bytes};
 pub use history::{Version, had_values, nearest_note, note_had, projection_at, versions};

@@ -15,11 +15,12 @@ use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::limits::{MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
 use quire_protocol::record::{RULES, Record, RecordKind, Segment, chain_start};
 
-use super::blocks::{Blocks, missing, packs};
+use super::bare::{complete, reference};
+use super::blocks::{Blocks, packs};
 use super::{Pending, Replica};
 use crate::engine::{Changed, EngineError};
 use crate::store::keys::{Key, Kind, SpaceNo};
-use crate::store::rows::{ChangeRef, DocRow, HeadRow, bytes, decode_doc};
+use crate::store::rows::{DocRow, HeadRow, bytes, decode_doc};
 use crate::store::{Result, Rows, StoreError, Writer};
 
 /// Changes after which a document is saved whole, so that loading it need not apply them one by one.
@@ -133,7 +134,9 @@ impl<'a, 't> Batch<'a, 't> {
     /// A document's row.
     pub(super) fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
         let key = Key::of(Kind::Document).space(space).doc(doc);
-        self.rows.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()
+        let Some(value) = self.rows.get(&key)? else { return Ok(None) };
+        let record = |log, seq| self.record(space, log, seq);
+        complete(decode_doc(&key, &value)?, record).map(Some)
     }
 
     /// Writes a document's row, and whether it holds a conflict.
@@ -157,7 +160,7 @@ impl<'a, 't> Batch<'a, 't> {
         let skip = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         let mut raws = Vec::new();
         for change in &row.changes[skip..] {
-            raws.push(self.raw(space, *change)?);
+            raws.push(self.record(space, change.log, change.seq)?.0.payload);
         }
         let Some((_, saved)) = &row.snapshot else {
             return document::load(doc, raws).map_err(|error| damaged(error.to_string()));
@@ -165,19 +168,10 @@ impl<'a, 't> Batch<'a, 't> {
         document::load_saved(doc, saved, raws).map_err(|error| damaged(error.to_string()))
     }
 
-    /// The raw bytes of a change.
-    fn raw(&mut self, space: SpaceNo, change: ChangeRef) -> Result<Vec<u8>> {
-        let log = self.replica.mirror.names.log(change.log);
-        if let Some(open) = &self.open
-            && (open.space, log) == (space, self.replica.mirror.log)
-        {
-            let lo = self.head(space, log).seq + 1;
-            if change.seq >= lo {
-                let record = open.records.get((change.seq - lo) as usize);
-                return record.map(|r| r.payload.clone()).ok_or_else(|| missing(log, change.seq));
-            }
-        }
-        Ok(self.blocks.record(&*self.rows, space, log, change.seq)?.payload)
+    /// Own records of a log that are not sealed: number and arrival of the first, and all of them.
+    pub(super) fn open_records(&self, space: SpaceNo, log: Incarnation) -> Option<(u64, u64, &[Record])> {
+        let open = self.open.as_ref().filter(|open| open.space == space && log == self.replica.mirror.log)?;
+        Some((self.head(space, log).seq + 1, open.arrival, &open.records))
     }
 
     pub(super) fn head(&self, space: SpaceNo, log: Incarnation) -> HeadRow {
@@ -289,11 +283,7 @@ impl<'a, 't> Batch<'a, 't> {
     ) -> Result<()> {
         let had = !row.projection.conflicts.is_empty();
         row.projection = projection;
-        for (change, log, seq) in places {
-            let mut short = [0; 8];
-            short.copy_from_slice(&change.0[..8]);
-            row.changes.push(ChangeRef { log: *log, seq: *seq, short });
-        }
+        row.changes.extend(places.iter().map(|(change, log, seq)| reference(*change, *log, *seq)));
         let saved = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         if let Some(loaded) = loaded {
             if row.changes.len() >= saved + SNAPSHOT_EVERY {
@@ -301,8 +291,13 @@ impl<'a, 't> Batch<'a, 't> {
             }
             self.replica.documents.put((space, doc), loaded);
         }
-        self.written.insert((space, doc), row.changes.len());
+        self.note_written((space, doc), row.changes.len());
         self.put_row(space, doc, row, had)
+    }
+
+    /// Remembers how many changes a document has now.
+    pub(super) fn note_written(&mut self, document: (SpaceNo, DocId), changes: usize) {
+        self.written.insert(document, changes);
     }
 
     /// Notes a change for those who listen.

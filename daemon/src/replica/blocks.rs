@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use quire_protocol::clock::{put_varint, take_varint};
-use quire_protocol::id::Incarnation;
+use quire_protocol::id::{DocId, Incarnation};
 use quire_protocol::limits::PACK;
 use quire_protocol::record::pack::{self, Pack};
 use quire_protocol::record::{Record, Seal};
@@ -208,13 +208,20 @@ impl Inflated {
         &self.pack
     }
 
-    /// A record by its number in the log.
-    pub(super) fn record(&self, seq: u64) -> Result<Record> {
-        let at = seq.checked_sub(self.lo).and_then(|at| usize::try_from(at).ok());
-        at.and_then(|at| self.pack.record(at)).ok_or_else(|| damaged(self.log, seq))
+    /// A record by its number in the log, and its arrival.
+    pub(super) fn placed(&self, seq: u64) -> Result<(Record, u64)> {
+        let at = seq.checked_sub(self.lo);
+        let record = at.and_then(|at| self.pack.record(usize::try_from(at).ok()?));
+        Ok((record.ok_or_else(|| damaged(self.log, seq))?, self.arrival + (seq - self.lo)))
     }
 
-    fn holds(&self, seq: u64) -> bool {
+    /// The document of each record, and its number in the log.
+    pub(super) fn docs(&self) -> impl Iterator<Item = (DocId, u64)> + '_ {
+        (0..self.pack.len()).filter_map(|at| Some((self.pack.doc(at)?, self.lo + at as u64)))
+    }
+
+    /// True when a record is in it.
+    pub(super) fn holds(&self, seq: u64) -> bool {
         (self.lo..self.lo + self.pack.len() as u64).contains(&seq)
     }
 }
@@ -257,7 +264,7 @@ impl Blocks {
         log: Incarnation,
         seq: u64,
     ) -> Result<Record> {
-        self.holding(rows, space, log, seq)?.record(seq)
+        Ok(self.holding(rows, space, log, seq)?.placed(seq)?.0)
     }
 }
 

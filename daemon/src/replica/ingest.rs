@@ -248,8 +248,9 @@ impl Batch<'_, '_> {
         let Some((last, seed)) = screened.split_last() else { return Ok(None) };
         let Some(projection) = admit_creation(doc, seed.first().copied(), last) else { return Ok(None) };
         let places: Vec<_> = group.iter().zip(&screened).map(|(p, s)| (s.id(), p.number, p.seq)).collect();
-        let mut row = DocRow { row_id: group[0].arrival, ..DocRow::default() };
-        self.fold((space, doc), &mut row, None, projection, &places)?;
+        let mut row = DocRow { row_id: group[0].arrival, projection, ..DocRow::default() };
+        let raws: Vec<&[u8]> = group.iter().map(|placed| &placed.record.payload[..]).collect();
+        self.begin((space, doc), &mut row, &places, &raws)?;
         let end = &group[used - 1];
         self.changed(end.arrival, space, &row, end.log)?;
         Ok(Some(used))

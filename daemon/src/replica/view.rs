@@ -8,15 +8,16 @@ use quire_protocol::document::BlobRef;
 use quire_protocol::id::{DocId, Incarnation, Space};
 use quire_protocol::item::{Naming, members};
 use quire_protocol::limits::BLOB_PART;
-use quire_protocol::record::RecordKind;
+use quire_protocol::record::{Record, RecordKind};
 use serde_json::{Map, Value};
 
 use super::Mirror;
+use super::bare::complete;
 use super::blocks::{Blocks, Inflated, blocks_after};
 use super::ingest::read_blob_payload;
 use crate::engine::Changed;
 use crate::store::keys::{Key, Kind, SpaceNo, last_number, sixteen};
-use crate::store::rows::{ArrivalRow, DocRow, decode, decode_doc};
+use crate::store::rows::{ArrivalRow, DocRow, Stored, decode, decode_doc};
 use crate::store::{Reader, Result, Rows};
 
 /// A snapshot for reading.
@@ -53,7 +54,16 @@ impl View {
     /// A document's row.
     pub fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
         let key = Key::of(Kind::Document).space(space).doc(doc);
-        self.reader.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()
+        let Some(value) = self.reader.get(&key)? else { return Ok(None) };
+        self.complete(space, decode_doc(&key, &value)?).map(Some)
+    }
+
+    fn complete(&self, space: SpaceNo, stored: Stored) -> Result<DocRow> {
+        let record = |log, seq| {
+            let log = self.mirror.names.log(log);
+            self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)
+        };
+        complete(stored, record)
     }
 
     /// The documented members of an item.
@@ -78,7 +88,7 @@ impl View {
         let all = Key::of(Kind::Document).space(space);
         let start = from.map_or_else(|| all.clone(), |doc| all.clone().doc(doc));
         self.reader.scan(&start, &all.end(), &mut |key, value| {
-            each(DocId(sixteen(key, 5)), &decode_doc(key, value)?)
+            each(DocId(sixteen(key, 5)), &self.complete(space, decode_doc(key, value)?)?)
         })
     }
 
@@ -90,24 +100,14 @@ impl View {
         wanted: &dyn Fn(DocId) -> bool,
         each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
     ) -> Result<()> {
-        let Some(clock) = clock else {
-            let all = Key::of(Kind::Document).space(space);
-            return self.reader.scan(&all, &all.end(), &mut |key, value| {
-                let doc = DocId(sixteen(key, 5));
-                if wanted(doc) {
-                    each(doc, &decode_doc(key, value)?)?;
-                }
-                Ok(ControlFlow::Continue(()))
-            });
-        };
+        let Some(clock) = clock else { return self.all(space, wanted, each) };
         let mut changed = HashSet::new();
         let mut order = Vec::new();
         for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
             blocks_after(&self.reader, space, log, clock.get(log), &mut |block| {
                 let block = Inflated::of(log, &block)?;
-                for at in 0..block.pack().len() {
-                    let Some(doc) = block.pack().doc(at) else { continue };
-                    if block.lo + at as u64 > clock.get(log) && wanted(doc) && changed.insert(doc) {
+                for (doc, seq) in block.docs() {
+                    if seq > clock.get(log) && wanted(doc) && changed.insert(doc) {
                         order.push(doc);
                     }
                 }
@@ -120,6 +120,39 @@ impl View {
             }
         }
         Ok(())
+    }
+
+    /// Wanted documents in the order of their first records, so that each block is inflated once.
+    fn all(
+        &self,
+        space: SpaceNo,
+        wanted: &dyn Fn(DocId) -> bool,
+        each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
+    ) -> Result<()> {
+        for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
+            let number = self.mirror.names.log_number(log);
+            blocks_after(&self.reader, space, log, 0, &mut |block| {
+                let block = Inflated::of(log, &block)?;
+                for (doc, seq) in block.docs().filter(|(doc, _)| wanted(*doc)) {
+                    let key = Key::of(Kind::Document).space(space).doc(doc);
+                    let Some(value) = self.reader.get(&key)? else { continue };
+                    let stored = decode_doc(&key, &value)?;
+                    if stored.begins_at(number, seq) {
+                        each(doc, &complete(stored, |log, seq| self.near(space, &block, log, seq))?)?;
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A record that is mostly in the block at hand.
+    fn near(&self, space: SpaceNo, block: &Inflated, log: u32, seq: u64) -> Result<(Record, u64)> {
+        if block.holds(seq) {
+            return block.placed(seq);
+        }
+        self.blocks.holding(&self.reader, space, self.mirror.names.log(log), seq)?.placed(seq)
     }
 
     /// Changes that arrived after `after`, oldest first.
@@ -245,6 +278,10 @@ pub(super) fn row_of_id(
     let block = blocks.holding(rows, space, arrival.log, seq)?;
     let Some(doc) = block.pack().doc((seq - block.lo) as usize) else { return Ok(None) };
     let key = Key::of(Kind::Document).space(space).doc(doc);
-    let row = rows.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()?;
-    Ok(row.filter(|row| row.row_id == id))
+    let Some(value) = rows.get(&key)? else { return Ok(None) };
+    let name = |number| rows.log_name(number).unwrap_or(arrival.log);
+    let row = complete(decode_doc(&key, &value)?, |log, seq| {
+        blocks.holding(rows, space, name(log), seq)?.placed(seq)
+    })?;
+    Ok(Some(row).filter(|row| row.row_id == id))
 }

@@ -9,7 +9,7 @@
 //! | head | `h` SPACE incarnation | last sequence number, chain |
 //! | block | `l` SPACE incarnation first-sequence | flags, arrival of its first record, seal, packed records |
 //! | arrival | `a` arrival of the first record | SPACE, incarnation, first sequence, count |
-//! | document | `d` SPACE document | [`super::rows::DocRow`] |
+//! | document | `d` SPACE document | [`super::rows::Stored`]: all it says, or where its creation is |
 //! | conflict | `c` SPACE document | nothing: the document holds a conflict |
 //! | blob part | `b` SPACE hash part | log, sequence: where the part's record is |
 //! | cursor | `t` application milliseconds | [`super::rows::CursorRow`] |

@@ -18,6 +18,7 @@ use crate::domain::Kind;
 use crate::id::{DocId, Incarnation};
 use crate::limits::{MAX_CHANGE, MAX_SEGMENT, MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
 use crate::record::{RULES, Record, RecordKind};
+pub(crate) use change::columns_of;
 use change::{Names, Parts, Surroundings};
 
 /// A pack that was inflated; its records are put together when they are asked for.

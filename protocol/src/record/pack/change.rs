@@ -308,19 +308,21 @@ impl Parts {
 
 /// The bytes of all values, from the columns of a change.
 fn values(columns: &[u8]) -> Option<&[u8]> {
-    let mut rest = columns;
-    let mut all = Vec::new();
+    read_columns(columns)?.into_iter().find(|(number, _)| *number == VALUES).map(|(_, bytes)| bytes)
+}
+
+/// The columns of a raw change, by their numbers.
+pub(crate) fn columns_of(raw: &[u8]) -> Option<Vec<(u64, &[u8])>> {
+    read_columns(Raw::read(raw)?.columns)
+}
+
+fn read_columns(mut rest: &[u8]) -> Option<Vec<(u64, &[u8])>> {
+    let mut lengths = Vec::new();
     for _ in 0..bounded(&mut rest, MAX_COLUMNS)? {
-        let spec = bounded(&mut rest, u64::MAX)?;
-        all.push((spec, bounded(&mut rest, MAX_CHANGE as u64)?));
+        let number = bounded(&mut rest, u64::MAX)?;
+        lengths.push((number, bounded(&mut rest, MAX_CHANGE as u64)?));
     }
-    for (spec, length) in all {
-        let column = take(&mut rest, length)?;
-        if spec == VALUES {
-            return Some(column);
-        }
-    }
-    None
+    lengths.into_iter().map(|(number, length)| Some((number, take(&mut rest, length)?))).collect()
 }
 
 /// Sequence number, first operation, time and an empty message.
