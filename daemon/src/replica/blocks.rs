@@ -53,7 +53,8 @@ impl Block {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut out = vec![u8::from(self.opens) * OPENS | u8::from(self.seal.is_some()) * SEALED];
+        let (opens, sealed) = (u8::from(self.opens) * OPENS, u8::from(self.seal.is_some()) * SEALED);
+        let mut out = vec![opens | sealed];
         put_varint(&mut out, self.arrival);
         if let Some(seal) = &self.seal {
             seal.put(&mut out);
