@@ -4,8 +4,11 @@
 //! which any number of requests are done and which ends with one sync; [`View`] is a snapshot for reading.
 
 mod answer;
+mod bare;
 mod batch;
+mod blocks;
 mod edit;
+mod fetch;
 mod ingest;
 mod installation;
 mod native;

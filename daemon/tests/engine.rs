@@ -280,3 +280,39 @@ async fn commits_are_announced_and_can_be_read_again() {
     assert_eq!(a.changes_after(changes[0].id, 10).unwrap().unwrap(), changes[1..]);
     assert_eq!(a.changes_after(99, 10).unwrap(), None);
 }
+
+/// Edits one by one come to rest and travel together; whoever has the beginning gets the rest.
+#[tokio::test]
+async fn small_commits_travel_as_one_segment_and_from_any_record_on() {
+    let (a, b, c) =
+        (Engine::in_memory("a").unwrap(), Engine::in_memory("b").unwrap(), Engine::in_memory("c").unwrap());
+    for (one, other) in [(&a, &b), (&a, &c), (&b, &c)] {
+        trust(one, other).await;
+    }
+    let space = Space::account(3);
+    for n in 0..40u8 {
+        say(&a, &request(5, None, &[marking(n % 20 + 1, &json!({"color": format!("#{n:06}")}))])).await;
+        if n == 11 {
+            exchange(&a, &b).await;
+        }
+    }
+    let all = a.fetch(&space, &Clock::default(), 1 << 30).unwrap();
+    assert_eq!(all.len(), 1, "one signature for all");
+    let log = a.mirror().log;
+    let last = a.clock(&space).unwrap().get(log);
+    for seq in 1..last {
+        let after: Clock = [(log, seq)].into_iter().collect();
+        let rest = a.fetch(&space, &after, 1 << 30).unwrap();
+        let ranges: Vec<_> = rest.iter().map(|(_, s)| quire_protocol::record::Segment::range(s)).collect();
+        assert_eq!(ranges, [Ok((seq + 1, last))]);
+    }
+    // What overlaps with what is here is taken from where it is news.
+    let segments = all.iter().map(|(log, bytes)| (space.clone(), *log, bytes.clone())).collect();
+    let done = b.ingest(a.card().id(), segments).await.unwrap();
+    assert_eq!((done[0].seq, done[0].refused.clone()), (last, None));
+    exchange(&b, &c).await;
+    for n in 1..=20 {
+        assert_eq!(shown(&b, n), shown(&a, n));
+        assert_eq!(shown(&c, n), shown(&a, n));
+    }
+}

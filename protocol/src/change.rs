@@ -167,7 +167,7 @@ impl Change {
     /// ([`crate::gate::prescan`]) has bounded it before.
     pub fn read(raw: &[u8]) -> Option<Change> {
         let id = id_of(raw);
-        let (draft, others) = read::decode(raw)?;
+        let (draft, others) = read::decode(raw, id)?;
         let sorted = draft.deps.is_sorted_by(|a, b| a.0 < b.0)
             && draft.ops.iter().all(|op| op.replaces.is_sorted_by(|a, b| a < b));
         let canonical = sorted && write::encode(&draft).0 == raw;
@@ -176,8 +176,9 @@ impl Change {
 
     /// Reads a change that has passed the gate before, so that its form is not looked at again.
     pub fn read_again(raw: Vec<u8>) -> Option<Change> {
-        let (draft, others) = read::decode(&raw)?;
-        Some(Change { id: id_of(&raw), raw, draft, others })
+        let id = id_of(&raw);
+        let (draft, others) = read::decode(&raw, id)?;
+        Some(Change { id, raw, draft, others })
     }
 
     /// Its bytes.
@@ -218,6 +219,15 @@ impl Change {
     /// Changes it depends on directly.
     pub fn deps(&self) -> &[ChangeId] {
         &self.draft.deps
+    }
+
+    /// The characters that it inserts, in the order of its operations.
+    pub fn inserted_text(&self) -> String {
+        let text = |op: &Op| match &op.action {
+            Action::Put(Register::Text(text)) if op.insert => Some(text.clone()),
+            _ => None,
+        };
+        self.ops().iter().filter_map(text).collect()
     }
 
     /// What it does.

@@ -4,6 +4,7 @@
 //! the forms of its values) is written down in `protocol/README.md`; changing it makes old peers misread
 //! new documents.
 
+mod bare;
 mod genesis;
 mod history;
 mod opset;
@@ -11,7 +12,9 @@ mod projection;
 mod register;
 mod write;
 
+pub use bare::project_bare;
 pub use genesis::{GENESIS_OPS, creation, genesis, seed, seed_actor};
+pub(crate) use genesis::{genesis_hash, seed_actor_bytes};
 pub use opset::{OpSet, Verdict};
 pub(crate) use projection::project_creation;
 pub use projection::{Conflict, Other, Projection};

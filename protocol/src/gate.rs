@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::change::{Action, Actor, Change, Op, OpId, Part, Place};
 use crate::document::{
-    Document, GENESIS_OPS, Projection, Register, Verdict, genesis, hash, key, note_object, project_creation,
+    Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object, project_creation,
     seed_actor,
 };
 use crate::id::{ChangeId, DocId, Incarnation};
@@ -115,7 +115,7 @@ pub fn admit(doc: &Document, id: DocId, screened: &Screened) -> Result<Document,
 pub fn admit_creation(id: DocId, seed: Option<&Screened>, creation: &Screened) -> Option<Projection> {
     let (dependency, start) = match seed {
         Some(seed) => (seed.id(), seed.change.max_op() + 1),
-        None => (genesis(id).id(), GENESIS_OPS + 1),
+        None => (ChangeId(genesis_hash(id)), GENESIS_OPS + 1),
     };
     let plain = creation.kind == RecordKind::CHANGE
         && creation.change.actor() == Actor::from(creation.change.actor().incarnation().0)
@@ -124,7 +124,7 @@ pub fn admit_creation(id: DocId, seed: Option<&Screened>, creation: &Screened) -
         && creation.change.start_op() == start
         && creation.change.others().is_empty()
         && seed.is_none_or(|s| s.kind == RecordKind::SEED);
-    let text = seed.map(|s| inserted_text(&s.change));
+    let text = seed.map(|s| s.change.inserted_text());
     plain.then(|| project_creation(&creation.change, text.as_deref())).flatten()
 }
 
@@ -162,10 +162,10 @@ fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), 
     }
     let right = match screened.kind {
         RecordKind::SEED => {
-            change.actor() == seed_actor(id, &inserted_text(change))
+            change.actor() == seed_actor(id, &change.inserted_text())
                 && change.seq() == 1
                 && change.start_op() == GENESIS_OPS + 1
-                && change.deps() == [genesis(id).id()]
+                && change.deps() == [ChangeId(genesis_hash(id))]
                 && is_pure_insertion(change)
         }
         _ => match change.actor().as_slice().strip_prefix(&log.0) {
@@ -175,14 +175,6 @@ fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), 
         },
     };
     right.then_some(()).ok_or(Reason::NotCausal)
-}
-
-fn inserted_text(change: &Change) -> String {
-    let strings = change.ops().iter().filter_map(|op| match &op.action {
-        Action::Put(Register::Text(text)) => Some(text.as_str()),
-        _ => None,
-    });
-    strings.collect()
 }
 
 /// A seed types its text from the beginning to the end, one character an operation.

@@ -43,17 +43,19 @@ pub const BLOB_PART: usize = 48 * 1024;
 /// Derived actors of one incarnation in one document (design 3): own edits none of which saw another.
 pub const MAX_DERIVED_ACTORS: u8 = 64;
 
-/// Records in one segment. One signature covers them; one read of a record inflates at most these.
-pub const MAX_SEGMENT_RECORDS: usize = 64;
+/// Records in one segment. One signature covers them, and they are taken or refused as one; enough that the
+/// smallest edits fill a page.
+pub const MAX_SEGMENT_RECORDS: usize = 128;
+
+/// Bytes of one pack of records, unless one record alone takes more: with its head and seal it is a row that fills a
+/// page of 4 KiB in the store, and it is sent as it is kept. One read of a record inflates one pack.
+pub const PACK: usize = 3968;
 
 /// Raw bytes of a segment before a further record starts the next one.
 pub const SEGMENT_TARGET: usize = 64 * 1024;
 
 /// Raw bytes of any segment: its target, plus one record of the greatest size and its header.
 pub const MAX_SEGMENT: usize = SEGMENT_TARGET + MAX_CHANGE + 256;
-
-/// Bytes from which a segment is compressed; below, zstd's frame costs more than it saves.
-pub const COMPRESS_FROM: usize = 1024;
 
 /// Bytes of one message between peers: a few segments.
 pub const MAX_MESSAGE: usize = 1024 * 1024;

@@ -1,16 +1,20 @@
 //! Records, segments, and the signed hash chain that makes a log tamper-evident.
 //!
 //! A **record** is one change to one document. The records of one incarnation in one space are its
-//! **log**, numbered from 1. A **segment** is a run of records that were committed together, closed by a
-//! **seal**: a signature over the chain up to its last record. Segments are stored, sent and relayed as
-//! the bytes their author made; see `protocol/README.md` for the layout.
+//! **log**, numbered from 1. A **segment** is a run of records closed by a **seal**: its author's signature over
+//! the chain up to its last record. The chain covers all that came before, so segments that follow each other
+//! are one segment with the last seal, and what is left of one after its beginning is a segment too. See
+//! `protocol/README.md` for the layout.
+
+pub mod pack;
 
 use thiserror::Error;
 
 use crate::clock::{put_varint, take_varint};
 use crate::id::{DocId, Incarnation, Space};
 use crate::identity::{DeviceKey, PublicKey};
-use crate::limits::{COMPRESS_FROM, MAX_CHANGE, MAX_SEGMENT, MAX_SEGMENT_RECORDS};
+use crate::limits::{MAX_SEGMENT, MAX_SEGMENT_RECORDS, PACK};
+use pack::Pack;
 
 /// What a record's payload is. Kinds that this version does not know are kept and relayed, not folded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +63,7 @@ pub struct Seal {
     pub signature: [u8; 64],
 }
 
-/// A run of records of one log, committed together.
+/// A run of records of one log that a seal closes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Segment {
     /// Sequence number of the first record.
@@ -111,23 +115,6 @@ impl Record {
         put_varint(out, self.payload.len() as u64);
     }
 
-    fn take(bytes: &[u8]) -> Option<(Record, &[u8])> {
-        let (head, rest) = bytes.split_at_checked(19)?;
-        let (claimed_ms, rest) = take_varint(rest)?;
-        let (length, rest) = take_varint(rest)?;
-        let length = usize::try_from(length).ok().filter(|n| *n <= MAX_CHANGE)?;
-        let (payload, rest) = rest.split_at_checked(length)?;
-        let record = Record {
-            kind: RecordKind(head[0]),
-            rules: head[1],
-            more: head[2] & 1 == 1,
-            doc: DocId(head[3..19].try_into().ok()?),
-            claimed_ms,
-            payload: payload.to_vec(),
-        };
-        (head[2] <= 1).then_some((record, rest))
-    }
-
     /// Bytes it takes in a segment, about.
     pub fn weight(&self) -> usize {
         self.payload.len() + 32
@@ -168,49 +155,41 @@ impl Segment {
         author.verify(&header, &self.seal.signature).then_some(chain).ok_or(SegmentError::Signature)
     }
 
-    /// The bytes that are stored and sent.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(self.records.iter().map(Record::weight).sum());
-        for record in &self.records {
-            record.put_header(&mut body);
-            body.extend_from_slice(&record.payload);
-        }
-        let packed =
-            (body.len() >= COMPRESS_FROM).then(|| zstd::bulk::compress(&body, ZSTD_LEVEL).ok()).flatten();
-        let mut out = vec![FORMAT, u8::from(packed.is_some())];
-        put_varint(&mut out, self.lo);
-        put_varint(&mut out, self.records.len() as u64);
-        put_varint(&mut out, self.seal.epoch);
-        out.push(self.seal.roster_head.len() as u8);
-        out.extend_from_slice(&self.seal.roster_head);
-        out.extend_from_slice(&self.seal.signature);
-        out.extend_from_slice(packed.as_deref().unwrap_or(&body));
-        out
+    /// What is left of it after record `seq`.
+    pub fn after(mut self, seq: u64) -> Segment {
+        let known = (seq + 1).saturating_sub(self.lo).min(self.records.len() as u64);
+        self.records.drain(..known as usize);
+        self.lo += known;
+        self
     }
 
-    /// Reads what [`Segment::encode`] made; bounded before memory is taken, not yet verified.
-    pub fn decode(bytes: &[u8]) -> Result<Segment, SegmentError> {
+    /// The bytes that are sent.
+    pub fn encode(&self, log: Incarnation) -> Vec<u8> {
+        let mut packs = Vec::new();
+        let mut rest = &self.records[..];
+        while !rest.is_empty() {
+            let (count, pack) = pack::fill(log, rest, PACK);
+            packs.push(pack);
+            rest = &rest[count..];
+        }
+        assemble((self.lo, self.records.len()), &self.seal, &packs)
+    }
+
+    /// Reads what [`Segment::encode`] or [`assemble`] made; bounded before memory is taken, not yet verified.
+    pub fn decode(log: Incarnation, bytes: &[u8]) -> Result<Segment, SegmentError> {
         let (head, body) = Header::take(bytes)?;
-        let raw;
-        let mut rest = if head.packed {
-            raw = inflate(body).ok_or(SegmentError::Malformed("compression"))?;
-            &raw[..]
-        } else {
-            body
-        };
-        if rest.len() > MAX_SEGMENT {
-            return Err(SegmentError::Malformed("too long"));
-        }
         let mut records = Vec::with_capacity(head.count);
-        for _ in 0..head.count {
-            let (record, after) = Record::take(rest).ok_or(SegmentError::Malformed("record"))?;
-            records.push(record);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            return Err(SegmentError::Malformed("trailing bytes"));
+        for bytes in packs_of(body, head.count)? {
+            let read = Pack::open(log, bytes).and_then(|pack| pack.records());
+            records.extend(read.ok_or(SegmentError::Malformed("record"))?);
         }
         Ok(Segment { lo: head.lo, records, seal: head.seal })
+    }
+
+    /// The packs of an encoded segment, as they are.
+    pub fn packs(bytes: &[u8]) -> Result<Vec<&[u8]>, SegmentError> {
+        let (head, body) = Header::take(bytes)?;
+        packs_of(body, head.count)
     }
 
     /// First and last sequence number of an encoded segment, without inflating it.
@@ -220,30 +199,62 @@ impl Segment {
     }
 }
 
-thread_local! {
-    /// A decompressor costs more to make than one use of it.
-    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
-        const { std::cell::RefCell::new(None) };
+/// An encoded segment from its packs: number of its first record, how many, the seal of the last one.
+pub fn assemble<P: AsRef<[u8]>>((lo, count): (u64, usize), seal: &Seal, packs: &[P]) -> Vec<u8> {
+    let mut out = vec![FORMAT];
+    put_varint(&mut out, lo);
+    put_varint(&mut out, count as u64);
+    seal.put(&mut out);
+    for pack in packs.iter().map(AsRef::as_ref) {
+        put_varint(&mut out, pack.len() as u64);
+        out.extend_from_slice(pack);
+    }
+    out
 }
 
-/// Inflates a body; what it may yield is bounded before memory is taken.
-fn inflate(body: &[u8]) -> Option<Vec<u8>> {
-    let said = zstd::zstd_safe::get_frame_content_size(body).ok()??;
-    let size = usize::try_from(said).ok().filter(|n| *n <= MAX_SEGMENT)?;
-    DECOMPRESSOR.with_borrow_mut(|kept| {
-        if kept.is_none() {
-            *kept = zstd::bulk::Decompressor::new().ok();
+/// The packs of a segment's body, when together they hold `count` records and inflate to what a segment may.
+fn packs_of(mut body: &[u8], count: usize) -> Result<Vec<&[u8]>, SegmentError> {
+    let (mut packs, mut records, mut size) = (Vec::new(), 0, 0);
+    while !body.is_empty() {
+        let taken = take_varint(body).and_then(|(length, rest)| {
+            let (pack, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            records += pack::count(pack)?;
+            size += pack::inflated(pack)?;
+            Some((pack, rest))
+        });
+        let (pack, rest) = taken.ok_or(SegmentError::Malformed("pack"))?;
+        if records > count || size > MAX_SEGMENT {
+            return Err(SegmentError::Malformed("too long"));
         }
-        kept.as_mut()?.decompress(body, size).ok()
-    })
+        packs.push(pack);
+        body = rest;
+    }
+    if records == count { Ok(packs) } else { Err(SegmentError::Malformed("records are missing")) }
 }
 
-/// zstd's level 3: level 9 saves 5 % of a bulk segment and takes three times as long.
-const ZSTD_LEVEL: i32 = 3;
+impl Seal {
+    /// Appends its bytes.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.epoch);
+        out.push(self.roster_head.len() as u8);
+        out.extend_from_slice(&self.roster_head);
+        out.extend_from_slice(&self.signature);
+    }
+
+    /// Reads what [`Seal::put`] wrote; gives the rest.
+    pub fn take(bytes: &[u8]) -> Option<(Seal, &[u8])> {
+        let (epoch, rest) = take_varint(bytes)?;
+        let (length, rest) = rest.split_first()?;
+        let (roster_head, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (signature, rest) = rest.split_at_checked(64)?;
+        let seal = Seal { roster_head: roster_head.to_vec(), epoch, signature: signature.try_into().ok()? };
+        (*length <= 32).then_some((seal, rest))
+    }
+}
+
 const FORMAT: u8 = 1;
 
 struct Header {
-    packed: bool,
     lo: u64,
     count: usize,
     seal: Seal,
@@ -259,20 +270,12 @@ impl Header {
     }
 
     fn take_known(bytes: &[u8]) -> Option<(Header, &[u8])> {
-        let (flags, rest) = bytes.split_first()?;
-        let (lo, rest) = take_varint(rest)?;
+        let (lo, rest) = take_varint(bytes)?;
         let (count, rest) = take_varint(rest)?;
-        let (epoch, rest) = take_varint(rest)?;
-        let (head_length, rest) = rest.split_first()?;
-        let (roster_head, rest) = rest.split_at_checked(usize::from(*head_length))?;
-        let (signature, rest) = rest.split_at_checked(64)?;
+        let (seal, rest) = Seal::take(rest)?;
         let count = usize::try_from(count).ok()?;
-        let fits = *flags <= 1
-            && (1..=MAX_SEGMENT_RECORDS).contains(&count)
-            && (1..u64::MAX / 2).contains(&lo)
-            && head_length <= &32;
-        let seal = Seal { roster_head: roster_head.to_vec(), epoch, signature: signature.try_into().ok()? };
-        fits.then_some((Header { packed: *flags == 1, lo, count, seal }, rest))
+        let fits = (1..=MAX_SEGMENT_RECORDS).contains(&count) && (1..u64::MAX / 2).contains(&lo);
+        fits.then_some((Header { lo, count, seal }, rest))
     }
 }
 
@@ -294,6 +297,8 @@ fn signed_header(space: &Space, log: Incarnation, hi: u64, chain: &Chain, seal: 
 mod tests {
     use super::*;
 
+    const LOG: Incarnation = Incarnation([9; 16]);
+
     fn record(n: u8, size: usize) -> Record {
         let payload = (0..size).map(|i| (i as u8).wrapping_mul(n)).collect();
         Record {
@@ -308,7 +313,7 @@ mod tests {
 
     fn sealed(sizes: &[usize]) -> (Segment, DeviceKey, Chain) {
         let key = DeviceKey::from_seed(&[1; 32]);
-        let (space, log) = (Space::account(3), Incarnation([9; 16]));
+        let (space, log) = (Space::account(3), LOG);
         let start = chain_start(&space, log);
         let records = sizes.iter().enumerate().map(|(i, n)| record(i as u8 + 1, *n)).collect();
         let (segment, _) = Segment::seal(&space, log, (0, &start), records, &key);
@@ -319,11 +324,11 @@ mod tests {
     fn segments_come_back_small_and_large() {
         for sizes in [&[100][..], &[700, 800], &[60_000, 1, 0]] {
             let (segment, key, start) = sealed(sizes);
-            let bytes = segment.encode();
+            let bytes = segment.encode(LOG);
             assert_eq!(Segment::range(&bytes), Ok((1, sizes.len() as u64)));
-            let back = Segment::decode(&bytes).unwrap();
+            let back = Segment::decode(LOG, &bytes).unwrap();
             assert_eq!(back, segment);
-            let verified = back.verify(&Space::account(3), Incarnation([9; 16]), &start, &key.public());
+            let verified = back.verify(&Space::account(3), LOG, &start, &key.public());
             assert!(verified.is_ok());
         }
     }
@@ -331,13 +336,12 @@ mod tests {
     #[test]
     fn no_flipped_bit_passes() {
         let (segment, key, start) = sealed(&[40, 50]);
-        let good = segment.encode();
+        let good = segment.encode(LOG);
         for at in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[at / 8] ^= 1 << (at % 8);
-            let passed = Segment::decode(&bad).is_ok_and(|s| {
-                s.verify(&Space::account(3), Incarnation([9; 16]), &start, &key.public()).is_ok()
-            });
+            let passed = Segment::decode(LOG, &bad)
+                .is_ok_and(|s| s.verify(&Space::account(3), LOG, &start, &key.public()).is_ok());
             assert!(!passed, "bit {at}");
         }
     }
@@ -345,16 +349,16 @@ mod tests {
     #[test]
     fn a_segment_belongs_to_one_space_and_log() {
         let (segment, key, start) = sealed(&[40]);
-        let elsewhere = segment.verify(&Space::account(4), Incarnation([9; 16]), &start, &key.public());
+        let elsewhere = segment.verify(&Space::account(4), LOG, &start, &key.public());
         let other_log = segment.verify(&Space::account(3), Incarnation([8; 16]), &start, &key.public());
         assert_eq!((elsewhere, other_log), (Err(SegmentError::Signature), Err(SegmentError::Signature)));
     }
 
     #[test]
     fn cut_segments_are_refused() {
-        let good = sealed(&[1500, 10]).0.encode();
+        let good = sealed(&[1500, 10]).0.encode(LOG);
         for length in 0..good.len() {
-            assert!(Segment::decode(&good[..length]).is_err(), "{length}");
+            assert!(Segment::decode(LOG, &good[..length]).is_err(), "{length}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One writing transaction: any number of requests, one sync.
 //!
-//! Own records gather in one open segment and are sealed when it is full, when another space is written,
-//! and at the end. Everything is visible to later requests of the same batch at once.
+//! Own records gather in one open run. When it is full, what fills pages is sealed and the rest stays open; when
+//! another space is written, and at the end, all of it is. Everything is visible to later requests of the same
+//! batch at once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::limits::{MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
 use quire_protocol::record::{RULES, Record, RecordKind, Segment, chain_start};
 
-use super::view::{self, SegmentCache};
+use super::bare::{complete, reference};
+use super::blocks::{Blocks, packs};
 use super::{Pending, Replica};
 use crate::engine::{Changed, EngineError};
 use crate::store::keys::{Key, Kind, SpaceNo};
-use crate::store::rows::{ArrivalRow, ChangeRef, DocRow, HeadRow, bytes, decode_doc};
+use crate::store::rows::{DocRow, HeadRow, bytes, decode_doc};
 use crate::store::{Result, Rows, StoreError, Writer};
 
 /// Changes after which a document is saved whole, so that loading it need not apply them one by one.
@@ -30,8 +32,8 @@ pub struct Batch<'a, 't> {
     pub(super) rows: &'a mut Writer<'t>,
     pub(super) now_ms: i64,
     pub(super) pending: Vec<Pending>,
-    pub(super) segments: SegmentCache,
-    open: Option<OpenSegment>,
+    pub(super) blocks: Blocks,
+    open: Option<OpenRun>,
     changes: Vec<Changed>,
     touched: BTreeSet<SpaceNo>,
     /// Changes that each document written in this batch has now.
@@ -40,7 +42,7 @@ pub struct Batch<'a, 't> {
 }
 
 /// Own records that are not yet sealed.
-struct OpenSegment {
+struct OpenRun {
     space: SpaceNo,
     arrival: u64,
     weight: usize,
@@ -68,7 +70,7 @@ impl<'a, 't> Batch<'a, 't> {
             rows,
             now_ms,
             pending: Vec::new(),
-            segments: SegmentCache::default(),
+            blocks: Blocks::default(),
             open: None,
             changes: Vec::new(),
             touched: BTreeSet::new(),
@@ -132,7 +134,9 @@ impl<'a, 't> Batch<'a, 't> {
     /// A document's row.
     pub(super) fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
         let key = Key::of(Kind::Document).space(space).doc(doc);
-        self.rows.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()
+        let Some(value) = self.rows.get(&key)? else { return Ok(None) };
+        let record = |log, seq| self.record(space, log, seq);
+        complete(decode_doc(&key, &value)?, record).map(Some)
     }
 
     /// Writes a document's row, and whether it holds a conflict.
@@ -156,7 +160,7 @@ impl<'a, 't> Batch<'a, 't> {
         let skip = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         let mut raws = Vec::new();
         for change in &row.changes[skip..] {
-            raws.push(self.raw(space, *change)?);
+            raws.push(self.record(space, change.log, change.seq)?.0.payload);
         }
         let Some((_, saved)) = &row.snapshot else {
             return document::load(doc, raws).map_err(|error| damaged(error.to_string()));
@@ -164,20 +168,10 @@ impl<'a, 't> Batch<'a, 't> {
         document::load_saved(doc, saved, raws).map_err(|error| damaged(error.to_string()))
     }
 
-    /// The raw bytes of a change.
-    fn raw(&mut self, space: SpaceNo, change: ChangeRef) -> Result<Vec<u8>> {
-        let log = self.replica.mirror.names.log(change.log);
-        if let Some(open) = &self.open
-            && (open.space, log) == (space, self.replica.mirror.log)
-        {
-            let lo = self.head(space, log).seq + 1;
-            if change.seq >= lo {
-                let record = open.records.get((change.seq - lo) as usize);
-                return record.map(|r| r.payload.clone()).ok_or_else(|| view::missing(log, change.seq));
-            }
-        }
-        let record = self.segments.record(&*self.rows, space, log, change.seq)?;
-        Ok(record.payload.clone())
+    /// Own records of a log that are not sealed: number and arrival of the first, and all of them.
+    pub(super) fn open_records(&self, space: SpaceNo, log: Incarnation) -> Option<(u64, u64, &[Record])> {
+        let open = self.open.as_ref().filter(|open| open.space == space && log == self.replica.mirror.log)?;
+        Some((self.head(space, log).seq + 1, open.arrival, &open.records))
     }
 
     pub(super) fn head(&self, space: SpaceNo, log: Incarnation) -> HeadRow {
@@ -196,13 +190,13 @@ impl<'a, 't> Batch<'a, 't> {
         kind: RecordKind,
         payload: Vec<u8>,
     ) -> Result<(u64, u64)> {
-        let full = |open: &OpenSegment| {
-            open.space != space
-                || open.records.len() >= MAX_SEGMENT_RECORDS
-                || open.weight + payload.len() > SEGMENT_TARGET
+        let full = |open: &OpenRun| {
+            open.records.len() >= MAX_SEGMENT_RECORDS || open.weight + payload.len() > SEGMENT_TARGET
         };
-        if self.open.as_ref().is_some_and(full) {
-            self.seal()?;
+        match &self.open {
+            Some(open) if open.space != space => self.seal()?,
+            Some(open) if full(open) => self.seal_pages()?,
+            _ => {}
         }
         let arrival = self.replica.mirror.next_arrival;
         self.replica.mirror.next_arrival += 1;
@@ -211,39 +205,61 @@ impl<'a, 't> Batch<'a, 't> {
         let log = self.replica.mirror.log;
         let before = self.head(space, log).seq;
         let open =
-            self.open.get_or_insert_with(|| OpenSegment { space, arrival, weight: 0, records: Vec::new() });
+            self.open.get_or_insert_with(|| OpenRun { space, arrival, weight: 0, records: Vec::new() });
         open.weight += record.weight();
         open.records.push(record);
         Ok((before + open.records.len() as u64, arrival))
     }
 
-    /// Closes the open segment, if there is one.
+    /// Closes the open run, if there is one. What fills no page is a run of its own, so that more can join it.
     pub(super) fn seal(&mut self) -> Result<()> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        let (name, log) = (self.name_of(open.space)?, self.replica.mirror.log);
-        let head = self.head(open.space, log);
-        let at = (head.seq, &head.chain);
-        let (segment, chain) = Segment::seal(&name, log, at, open.records, &self.replica.key);
-        let hi = segment.hi();
-        self.log_number(log)?;
-        self.keep(open.space, log, &segment, &segment.encode(), open.arrival)?;
-        self.set_head(open.space, log, HeadRow { seq: hi, chain })
+        if let Some((space, arrival, records, last)) = self.seal_full()? {
+            self.seal_run(space, arrival, records, vec![last])?;
+        }
+        Ok(())
     }
 
-    /// Writes a segment and where it arrived.
-    pub(super) fn keep(
+    /// Seals what fills pages. Records that do not fill the last one stay open.
+    fn seal_pages(&mut self) -> Result<()> {
+        let Some((space, arrival, records, last)) = self.seal_full()? else { return Ok(()) };
+        let weight: usize = records.iter().map(Record::weight).sum();
+        // Small or repetitive records may all fit one page: a run must have room for the next record.
+        if records.len() > MAX_SEGMENT_RECORDS / 2 || weight > SEGMENT_TARGET / 2 {
+            return self.seal_run(space, arrival, records, vec![last]);
+        }
+        self.open = Some(OpenRun { space, arrival, weight, records });
+        Ok(())
+    }
+
+    /// Seals all of the open run but its last pack; gives that: space, arrival, records, packed.
+    #[allow(clippy::type_complexity)]
+    fn seal_full(&mut self) -> Result<Option<(SpaceNo, u64, Vec<Record>, Vec<u8>)>> {
+        let Some(mut open) = self.open.take() else { return Ok(None) };
+        let mut full = packs(self.replica.mirror.log, &open.records);
+        let Some((count, last)) = full.pop() else { return Ok(None) };
+        let rest = open.records.split_off(open.records.len() - count);
+        let arrival = open.arrival + open.records.len() as u64;
+        if !full.is_empty() {
+            let full = full.into_iter().map(|(_, pack)| pack).collect();
+            self.seal_run(open.space, open.arrival, open.records, full)?;
+        }
+        Ok(Some((open.space, arrival, rest, last)))
+    }
+
+    fn seal_run(
         &mut self,
         space: SpaceNo,
-        log: Incarnation,
-        segment: &Segment,
-        encoded: &[u8],
         arrival: u64,
+        records: Vec<Record>,
+        packs: Vec<Vec<u8>>,
     ) -> Result<()> {
-        let key = Key::of(Kind::Segment).space(space).log(log).number(segment.lo);
-        self.rows.put(&key, &[&arrival.to_be_bytes()[..], encoded].concat())?;
-        let count = segment.records.len() as u32;
-        let row = ArrivalRow { space, log, lo: segment.lo, count };
-        self.rows.put(&Key::of(Kind::Arrival).number(arrival), &bytes(&row))
+        let (name, log) = (self.name_of(space)?, self.replica.mirror.log);
+        let head = self.head(space, log);
+        let (run, chain) = Segment::seal(&name, log, (head.seq, &head.chain), records, &self.replica.key);
+        self.log_number(log)?;
+        let hi = run.hi();
+        self.keep((space, log), (run.lo, arrival), packs, run.seal)?;
+        self.set_head(space, log, HeadRow { seq: hi, chain })
     }
 
     pub(super) fn set_head(&mut self, space: SpaceNo, log: Incarnation, head: HeadRow) -> Result<()> {
@@ -267,11 +283,7 @@ impl<'a, 't> Batch<'a, 't> {
     ) -> Result<()> {
         let had = !row.projection.conflicts.is_empty();
         row.projection = projection;
-        for (change, log, seq) in places {
-            let mut short = [0; 8];
-            short.copy_from_slice(&change.0[..8]);
-            row.changes.push(ChangeRef { log: *log, seq: *seq, short });
-        }
+        row.changes.extend(places.iter().map(|(change, log, seq)| reference(*change, *log, *seq)));
         let saved = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         if let Some(loaded) = loaded {
             if row.changes.len() >= saved + SNAPSHOT_EVERY
@@ -281,8 +293,13 @@ impl<'a, 't> Batch<'a, 't> {
             }
             self.replica.documents.put((space, doc), loaded);
         }
-        self.written.insert((space, doc), row.changes.len());
+        self.note_written((space, doc), row.changes.len());
         self.put_row(space, doc, row, had)
+    }
+
+    /// Remembers how many changes a document has now.
+    pub(super) fn note_written(&mut self, document: (SpaceNo, DocId), changes: usize) {
+        self.written.insert(document, changes);
     }
 
     /// Notes a change for those who listen.

@@ -184,7 +184,8 @@ impl Batch<'_, '_> {
             .ok_or_else(|| unwritable("it is of no creation's form"))?;
         let mut written = self.log_blobs(space, doc, contents)?;
         let number = self.log_number(log)?;
-        let (mut row, mut places, mut arrival) = (DocRow::default(), Vec::new(), 0);
+        let mut row = DocRow { projection, ..DocRow::default() };
+        let (mut places, mut arrival) = (Vec::new(), 0);
         for one in &screened {
             let (seq, at) = self.log_own(space, doc, one.kind(), one.raw().to_vec())?;
             if row.row_id == 0 {
@@ -194,7 +195,8 @@ impl Batch<'_, '_> {
             written.push(seq);
             arrival = at;
         }
-        self.fold((space, doc), &mut row, None, projection, &places)?;
+        let raws: Vec<&[u8]> = screened.iter().map(Screened::raw).collect();
+        self.begin((space, doc), &mut row, &places, &raws)?;
         self.changed(arrival, space, &row, log)?;
         Ok(Done { row, written, base: Projection::default() })
     }

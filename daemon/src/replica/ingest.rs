@@ -1,8 +1,8 @@
 //! Records of other replicas: verified, kept as they are, folded.
 //!
-//! A segment is taken whole or not at all: right to write, chain, signature, dependencies. What a record
-//! then says is judged by the gate, and a record that fails is set aside; its segment stays, so that the
-//! chain holds and others can be served.
+//! A segment is taken whole or not at all, but for its beginning where that is here already: right to write,
+//! chain, signature, dependencies. What a record then says is judged by the gate, and a record that fails is set
+//! aside; it stays in its log, so that the chain holds and others can be served.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,9 +12,11 @@ use quire_protocol::document::{BlobRef, genesis};
 use quire_protocol::gate::{Reason, Screened, admit, admit_creation, screen};
 use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, Rights};
-use quire_protocol::record::{RULES, Record, RecordKind, Segment};
+use quire_protocol::limits::PACK;
+use quire_protocol::record::{RULES, Record, RecordKind, Segment, pack};
 
 use super::Batch;
+use super::blocks::packs;
 use super::view::blob_part_key;
 use crate::engine::Ingested;
 use crate::store::keys::{Key, Kind, SpaceNo};
@@ -93,17 +95,20 @@ impl Batch<'_, '_> {
         if !mirror.rights(author.device(), space).allow(Rights::WRITE) {
             return Err("its author may not write to this space".into());
         }
-        let segment = Segment::decode(encoded).map_err(|error| error.to_string())?;
-        if segment.lo != have + 1 {
+        let segment = Segment::decode(log, encoded).map_err(|error| error.to_string())?;
+        if segment.lo > have + 1 {
             return Err(format!("it begins at record {}, the log is here up to {have}", segment.lo));
         }
+        // Others cut the log elsewhere: the chain goes on from what is here.
+        let segment = segment.after(have);
         let head = match mirror.names.space_number(space) {
             Some(number) => self.head(number, log),
             None => HeadRow { seq: 0, chain: quire_protocol::record::chain_start(space, log) },
         };
         let chain = segment.verify(space, log, &head.chain, &author).map_err(|error| error.to_string())?;
         self.check_dependencies(space, &segment)?;
-        Ok((segment.clone(), HeadRow { seq: segment.hi(), chain }))
+        let head = HeadRow { seq: segment.hi(), chain };
+        Ok((segment, head))
     }
 
     /// Records are taken only with all they depend on: then every prefix of what is here is whole.
@@ -173,7 +178,8 @@ impl Batch<'_, '_> {
         let first = self.replica.mirror.next_arrival;
         self.replica.mirror.next_arrival += segment.records.len() as u64;
         let number = self.log_number(log)?;
-        self.keep(space, log, segment, encoded, first)?;
+        let packs = packs_of(log, segment, encoded);
+        self.keep((space, log), (segment.lo, first), packs, segment.seal.clone())?;
         self.set_head(space, log, head)?;
         let place = |(i, record)| Placed {
             record,
@@ -243,8 +249,9 @@ impl Batch<'_, '_> {
         let Some((last, seed)) = screened.split_last() else { return Ok(None) };
         let Some(projection) = admit_creation(doc, seed.first().copied(), last) else { return Ok(None) };
         let places: Vec<_> = group.iter().zip(&screened).map(|(p, s)| (s.id(), p.number, p.seq)).collect();
-        let mut row = DocRow { row_id: group[0].arrival, ..DocRow::default() };
-        self.fold((space, doc), &mut row, None, projection, &places)?;
+        let mut row = DocRow { row_id: group[0].arrival, projection, ..DocRow::default() };
+        let raws: Vec<&[u8]> = group.iter().map(|placed| &placed.record.payload[..]).collect();
+        self.begin((space, doc), &mut row, &places, &raws)?;
         let end = &group[used - 1];
         self.changed(end.arrival, space, &row, end.log)?;
         Ok(Some(used))
@@ -286,6 +293,17 @@ impl Batch<'_, '_> {
         let row = AsideRow { doc: placed.record.doc, change: change.0, why };
         self.rows.put(&Key::of(Kind::SetAside).space(space).log(placed.log).number(placed.seq), &bytes(&row))
     }
+}
+
+/// The packs of a segment: as they came when they are fit to be kept so, or else made anew.
+fn packs_of(log: Incarnation, segment: &Segment, encoded: &[u8]) -> Vec<Vec<u8>> {
+    let whole = Segment::range(encoded).is_ok_and(|(lo, _)| lo == segment.lo);
+    let came = Segment::packs(encoded).unwrap_or_default();
+    let fits = |pack: &&[u8]| pack.len() <= PACK || pack::count(pack) == Some(1);
+    if whole && came.iter().all(fits) {
+        return came.into_iter().map(<[u8]>::to_vec).collect();
+    }
+    packs(log, &segment.records).into_iter().map(|(_, pack)| pack).collect()
 }
 
 fn foldable(record: &Record) -> bool {

@@ -151,7 +151,7 @@ impl Batch<'_, '_> {
             (Identity::Key(key), _) => Ok((key.clone(), true)),
             (Identity::RowId(id), Some(number)) => {
                 self.seal()?;
-                let row = row_of_id(&*self.rows, &mut self.segments, number, *id)?;
+                let row = row_of_id(&*self.rows, &self.blocks, number, *id)?;
                 let known = row.filter(|row| row.kind() == Some(item.kind));
                 Ok((
                     known.map_or_else(

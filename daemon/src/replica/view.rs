@@ -8,26 +8,29 @@ use quire_protocol::document::BlobRef;
 use quire_protocol::id::{DocId, Incarnation, Space};
 use quire_protocol::item::{Naming, members};
 use quire_protocol::limits::BLOB_PART;
-use quire_protocol::record::{Record, RecordKind, Segment};
+use quire_protocol::record::{Record, RecordKind};
 use serde_json::{Map, Value};
 
 use super::Mirror;
+use super::bare::complete;
+use super::blocks::{Blocks, Inflated, blocks_after};
 use super::ingest::read_blob_payload;
 use crate::engine::Changed;
-use crate::store::keys::{Key, Kind, SpaceNo, describe, last_number, sixteen};
-use crate::store::rows::{ArrivalRow, DocRow, decode, decode_doc};
-use crate::store::{Reader, Result, Rows, StoreError};
+use crate::store::keys::{Key, Kind, SpaceNo, last_number, sixteen};
+use crate::store::rows::{ArrivalRow, DocRow, Stored, decode, decode_doc};
+use crate::store::{Reader, Result, Rows};
 
 /// A snapshot for reading.
 pub struct View {
     reader: Reader,
     mirror: Mirror,
+    blocks: Blocks,
 }
 
 impl View {
     /// A view on a snapshot, with the names that were true at its commit.
     pub fn new(reader: Reader, mirror: Mirror) -> View {
-        View { reader, mirror }
+        View { reader, mirror, blocks: Blocks::default() }
     }
 
     /// The rows.
@@ -51,7 +54,16 @@ impl View {
     /// A document's row.
     pub fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
         let key = Key::of(Kind::Document).space(space).doc(doc);
-        self.reader.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()
+        let Some(value) = self.reader.get(&key)? else { return Ok(None) };
+        self.complete(space, decode_doc(&key, &value)?).map(Some)
+    }
+
+    fn complete(&self, space: SpaceNo, stored: Stored) -> Result<DocRow> {
+        let record = |log, seq| {
+            let log = self.mirror.names.log(log);
+            self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)
+        };
+        complete(stored, record)
     }
 
     /// The documented members of an item.
@@ -76,7 +88,7 @@ impl View {
         let all = Key::of(Kind::Document).space(space);
         let start = from.map_or_else(|| all.clone(), |doc| all.clone().doc(doc));
         self.reader.scan(&start, &all.end(), &mut |key, value| {
-            each(DocId(sixteen(key, 5)), &decode_doc(key, value)?)
+            each(DocId(sixteen(key, 5)), &self.complete(space, decode_doc(key, value)?)?)
         })
     }
 
@@ -88,27 +100,15 @@ impl View {
         wanted: &dyn Fn(DocId) -> bool,
         each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
     ) -> Result<()> {
-        let Some(clock) = clock else {
-            let all = Key::of(Kind::Document).space(space);
-            return self.reader.scan(&all, &all.end(), &mut |key, value| {
-                let doc = DocId(sixteen(key, 5));
-                if wanted(doc) {
-                    each(doc, &decode_doc(key, value)?)?;
-                }
-                Ok(ControlFlow::Continue(()))
-            });
-        };
+        let Some(clock) = clock else { return self.all(space, wanted, each) };
         let mut changed = HashSet::new();
         let mut order = Vec::new();
         for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
-            segments_after(&self.reader, space, log, clock.get(log), &mut |_, _, encoded| {
-                let segment = decode_segment(log, encoded)?;
-                for (i, record) in segment.records.iter().enumerate() {
-                    if segment.lo + i as u64 > clock.get(log)
-                        && wanted(record.doc)
-                        && changed.insert(record.doc)
-                    {
-                        order.push(record.doc);
+            blocks_after(&self.reader, space, log, clock.get(log), &mut |block| {
+                let block = Inflated::of(log, &block)?;
+                for (doc, seq) in block.docs() {
+                    if seq > clock.get(log) && wanted(doc) && changed.insert(doc) {
+                        order.push(doc);
                     }
                 }
                 Ok(ControlFlow::Continue(()))
@@ -122,32 +122,37 @@ impl View {
         Ok(())
     }
 
-    /// Encoded segments that `after` does not cover, in order of arrival, about `bytes` of them.
-    pub fn fetch(&self, space: &Space, after: &Clock, bytes: usize) -> Result<Vec<(Incarnation, Vec<u8>)>> {
-        let Some(number) = self.mirror.names.space_number(space) else { return Ok(Vec::new()) };
-        let mut next: BTreeMap<u64, (Incarnation, u64, Vec<u8>)> = BTreeMap::new();
-        let queue = |log, from, next: &mut BTreeMap<_, _>| -> Result<()> {
-            segments_after(&self.reader, number, log, from, &mut |lo, arrival, encoded| {
-                next.insert(arrival, (log, lo, encoded.to_vec()));
-                Ok(ControlFlow::Break(()))
-            })
-        };
-        for (log, seq) in self.mirror.clock(space).iter() {
-            if seq > after.get(log) {
-                queue(log, after.get(log), &mut next)?;
-            }
+    /// Wanted documents in the order of their first records, so that each block is inflated once.
+    fn all(
+        &self,
+        space: SpaceNo,
+        wanted: &dyn Fn(DocId) -> bool,
+        each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
+    ) -> Result<()> {
+        for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
+            let number = self.mirror.names.log_number(log);
+            blocks_after(&self.reader, space, log, 0, &mut |block| {
+                let block = Inflated::of(log, &block)?;
+                for (doc, seq) in block.docs().filter(|(doc, _)| wanted(*doc)) {
+                    let key = Key::of(Kind::Document).space(space).doc(doc);
+                    let Some(value) = self.reader.get(&key)? else { continue };
+                    let stored = decode_doc(&key, &value)?;
+                    if stored.begins_at(number, seq) {
+                        each(doc, &complete(stored, |log, seq| self.near(space, &block, log, seq))?)?;
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
-        let (mut out, mut size) = (Vec::new(), 0);
-        while let Some((_, (log, _, encoded))) = next.pop_first() {
-            let (_, hi) = Segment::range(&encoded).map_err(|_| missing(log, 0))?;
-            size += encoded.len();
-            out.push((log, encoded));
-            if size >= bytes {
-                break;
-            }
-            queue(log, hi, &mut next)?;
+        Ok(())
+    }
+
+    /// A record that is mostly in the block at hand.
+    fn near(&self, space: SpaceNo, block: &Inflated, log: u32, seq: u64) -> Result<(Record, u64)> {
+        if block.holds(seq) {
+            return block.placed(seq);
         }
-        Ok(out)
+        self.blocks.holding(&self.reader, space, self.mirror.names.log(log), seq)?.placed(seq)
     }
 
     /// Changes that arrived after `after`, oldest first.
@@ -168,16 +173,15 @@ impl View {
     }
 
     fn arrived(&self, first: u64, arrival: &ArrivalRow, after: u64, out: &mut Vec<Changed>) -> Result<()> {
-        let key = Key::of(Kind::Segment).space(arrival.space).log(arrival.log).number(arrival.lo);
-        let value = self.reader.get(&key)?.ok_or_else(|| missing(arrival.log, arrival.lo))?;
-        let segment = decode_segment(arrival.log, &value[8..])?;
-        for (i, record) in segment.records.iter().enumerate() {
-            let id = first + i as u64;
-            if id <= after || record.kind != RecordKind::CHANGE {
+        let block = self.blocks.holding(&self.reader, arrival.space, arrival.log, arrival.lo)?;
+        for at in 0..block.pack().len() {
+            let id = first + at as u64;
+            if id <= after || block.pack().kind(at) != Some(RecordKind::CHANGE) {
                 continue;
             }
+            let Some(doc) = block.pack().doc(at) else { continue };
             let (Some(row), Some(space)) =
-                (self.row(arrival.space, record.doc)?, self.mirror.names.space(arrival.space))
+                (self.row(arrival.space, doc)?, self.mirror.names.space(arrival.space))
             else {
                 continue;
             };
@@ -192,77 +196,6 @@ impl View {
         }
         Ok(())
     }
-}
-
-/// The last segment that was inflated: records of one are mostly read together.
-#[derive(Default)]
-pub(super) struct SegmentCache {
-    last: Option<(SpaceNo, Incarnation, Segment)>,
-}
-
-impl SegmentCache {
-    /// One record of a log.
-    pub(super) fn record(
-        &mut self,
-        rows: &impl Rows,
-        space: SpaceNo,
-        log: Incarnation,
-        seq: u64,
-    ) -> Result<&Record> {
-        let here = |(s, l, segment): &(SpaceNo, Incarnation, Segment)| {
-            (*s, *l) == (space, log) && (segment.lo..=segment.hi()).contains(&seq)
-        };
-        if !self.last.as_ref().is_some_and(here) {
-            self.last = Some((space, log, read_segment(rows, space, log, seq)?));
-        }
-        let segment = self.last.as_ref().map(|(_, _, segment)| segment);
-        segment.and_then(|s| s.records.get((seq - s.lo) as usize)).ok_or_else(|| missing(log, seq))
-    }
-}
-
-/// The segment that holds a record.
-fn read_segment(rows: &impl Rows, space: SpaceNo, log: Incarnation, seq: u64) -> Result<Segment> {
-    let all = Key::of(Kind::Segment).space(space).log(log);
-    let (_, value) = rows.last(&all.clone().number(0), &all.number(seq))?.ok_or_else(|| missing(log, seq))?;
-    let segment = decode_segment(log, value.get(8..).unwrap_or_default())?;
-    if (segment.lo..=segment.hi()).contains(&seq) { Ok(segment) } else { Err(missing(log, seq)) }
-}
-
-fn decode_segment(log: Incarnation, encoded: &[u8]) -> Result<Segment> {
-    Segment::decode(encoded).map_err(|error| StoreError::Damaged(format!("log {log}: {error}")))
-}
-
-pub(super) fn missing(log: Incarnation, seq: u64) -> StoreError {
-    StoreError::Damaged(format!("record {seq} of log {log} is missing"))
-}
-
-/// What is done with a segment: its first sequence number, its arrival, its bytes.
-type VisitSegment<'a> = &'a mut dyn FnMut(u64, u64, &[u8]) -> Result<ControlFlow<()>>;
-
-/// Segments of a log that hold records after `seq`: first sequence number, arrival, bytes.
-fn segments_after(
-    rows: &impl Rows,
-    space: SpaceNo,
-    log: Incarnation,
-    seq: u64,
-    each: VisitSegment<'_>,
-) -> Result<()> {
-    let all = Key::of(Kind::Segment).space(space).log(log);
-    // A clock may end within a segment: a client's may be older than the seal.
-    let start = match rows.last(&all.clone().number(0), &all.clone().number(seq + 1))? {
-        Some((key, _)) => key,
-        None => all.clone().number(0).to_vec(),
-    };
-    rows.scan(&start, &all.end(), &mut |key, value| {
-        let (arrival, encoded) =
-            value.split_at_checked(8).ok_or_else(|| StoreError::Damaged(describe(key)))?;
-        let (_, hi) =
-            Segment::range(encoded).map_err(|e| StoreError::Damaged(format!("{}: {e}", describe(key))))?;
-        if hi <= seq {
-            return Ok(ControlFlow::Continue(()));
-        }
-        each(last_number(key), last_number(arrival), encoded)
-    })
 }
 
 /// Key of one part of a blob in one log.
@@ -303,10 +236,10 @@ fn assemble(
     seqs: &[u64],
 ) -> Option<String> {
     let name = rows.log_name(log)?;
-    let mut cache = SegmentCache::default();
+    let blocks = Blocks::default();
     let mut content = Vec::new();
     for seq in seqs {
-        let record = cache.record(rows, space, name, *seq).ok()?;
+        let record = blocks.record(rows, space, name, *seq).ok()?;
         let (_, _, chunk) = read_blob_payload(&record.payload)?;
         content.extend_from_slice(chunk);
     }
@@ -330,7 +263,7 @@ impl<R: Rows> BlobRows for R {
 /// The item to which this daemon gave a row number.
 pub(super) fn row_of_id(
     rows: &impl Rows,
-    cache: &mut SegmentCache,
+    blocks: &Blocks,
     space: SpaceNo,
     id: i64,
 ) -> Result<Option<DocRow>> {
@@ -341,8 +274,14 @@ pub(super) fn row_of_id(
     if arrival.space != space || id >= first + u64::from(arrival.count) {
         return Ok(None);
     }
-    let doc = cache.record(rows, space, arrival.log, arrival.lo + (id - first))?.doc;
+    let seq = arrival.lo + (id - first);
+    let block = blocks.holding(rows, space, arrival.log, seq)?;
+    let Some(doc) = block.pack().doc((seq - block.lo) as usize) else { return Ok(None) };
     let key = Key::of(Kind::Document).space(space).doc(doc);
-    let row = rows.get(&key)?.map(|value| decode_doc(&key, &value)).transpose()?;
-    Ok(row.filter(|row| row.row_id == id))
+    let Some(value) = rows.get(&key)? else { return Ok(None) };
+    let name = |number| rows.log_name(number).unwrap_or(arrival.log);
+    let row = complete(decode_doc(&key, &value)?, |log, seq| {
+        blocks.holding(rows, space, name(log), seq)?.placed(seq)
+    })?;
+    Ok(Some(row).filter(|row| row.row_id == id))
 }

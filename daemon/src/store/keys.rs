@@ -7,9 +7,9 @@
 //! | space | `s` SPACE | the space's name |
 //! | log number | `n` number | incarnation: logs are named by number in document rows |
 //! | head | `h` SPACE incarnation | last sequence number, chain |
-//! | segment | `l` SPACE incarnation first-sequence | arrival of its first record, encoded segment |
+//! | block | `l` SPACE incarnation first-sequence | flags, arrival of its first record, seal, packed records |
 //! | arrival | `a` arrival of the first record | SPACE, incarnation, first sequence, count |
-//! | document | `d` SPACE document | [`super::rows::DocRow`] |
+//! | document | `d` SPACE document | [`super::rows::Stored`]: all it says, or where its creation is |
 //! | conflict | `c` SPACE document | nothing: the document holds a conflict |
 //! | blob part | `b` SPACE hash part | log, sequence: where the part's record is |
 //! | cursor | `t` application milliseconds | [`super::rows::CursorRow`] |
@@ -37,7 +37,7 @@ pub enum Kind {
     Space = b's',
     LogNumber = b'n',
     Head = b'h',
-    Segment = b'l',
+    Block = b'l',
     Arrival = b'a',
     Document = b'd',
     Conflict = b'c',

@@ -46,6 +46,45 @@ pub struct DocRow {
     pub projection: Projection,
 }
 
+/// A document's row as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    /// With all it says.
+    Whole(DocRow),
+    /// An item that is nothing but its creation: what it says is read from its records.
+    Bare(Bare),
+}
+
+/// Where the records that begin an item are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bare {
+    /// Number of their log in this store.
+    pub log: u32,
+    /// Sequence number of the first.
+    pub seq: u64,
+    /// The first is the seed of the note, and the creation the next one.
+    pub seed: bool,
+}
+
+impl Stored {
+    /// True when the item's first change is this record of this log.
+    pub fn begins_at(&self, number: Option<u32>, record: u64) -> bool {
+        match self {
+            Stored::Bare(bare) => number == Some(bare.log) && bare.seq == record,
+            Stored::Whole(row) => {
+                row.changes.first().is_some_and(|first| number == Some(first.log) && first.seq == record)
+            }
+        }
+    }
+}
+
+impl Bare {
+    /// The bytes of the row.
+    pub fn encode(&self) -> Vec<u8> {
+        [&[BARE], &bytes(self)[..]].concat()
+    }
+}
+
 /// Where one change of a document is, and how its hash begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRef {
@@ -129,7 +168,7 @@ pub struct HeadRow {
     pub chain: [u8; 32],
 }
 
-/// Where the records that arrived together are.
+/// Where the records of a block are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArrivalRow {
     /// In which space.
@@ -174,6 +213,7 @@ const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
 
 const PLAIN: u8 = 0;
 const WITH_DICTIONARY: u8 = 1;
+const BARE: u8 = 2;
 
 /// Encodes and decodes rows; keeps the dictionary's tables, which cost more to build than to use.
 pub struct RowCodec {
@@ -205,11 +245,14 @@ thread_local! {
 }
 
 /// Reads a document's row.
-pub fn decode_doc(key: &[u8], value: &[u8]) -> Result<DocRow> {
+pub fn decode_doc(key: &[u8], value: &[u8]) -> Result<Stored> {
     let unreadable = || StoreError::Unreadable(describe(key));
     match value.split_first() {
-        Some((&PLAIN, body)) => decode(key, body),
-        Some((&WITH_DICTIONARY, packed)) => decode(key, &inflate(packed).ok_or_else(unreadable)?),
+        Some((&PLAIN, body)) => decode(key, body).map(Stored::Whole),
+        Some((&WITH_DICTIONARY, packed)) => {
+            decode(key, &inflate(packed).ok_or_else(unreadable)?).map(Stored::Whole)
+        }
+        Some((&BARE, body)) => decode(key, body).map(Stored::Bare),
         _ => Err(unreadable()),
     }
 }
@@ -250,8 +293,10 @@ mod tests {
         for text in ["", "long enough to be compressed, and then some ".repeat(9).as_str()] {
             row.projection.values.insert("note".into(), Register::Text(text.into()));
             let value = codec.encode(&row);
-            assert_eq!(decode_doc(b"d", &value).unwrap(), row);
+            assert_eq!(decode_doc(b"d", &value).unwrap(), Stored::Whole(row.clone()));
         }
+        let bare = Bare { log: 3, seq: 70_000, seed: true };
+        assert_eq!(decode_doc(b"d", &bare.encode()).unwrap(), Stored::Bare(bare));
         assert!(decode_doc(b"d", &[9, 9]).is_err());
     }
 

@@ -1,7 +1,7 @@
 //! From Automerge's binary form.
 
 use super::column::{Reader, read_differences, read_flags, read_runs};
-use super::{Action, Actor, Draft, HASHED_FROM, MAGIC, Object, Op, OpId, Place, UNCOMPRESSED_CHANGE, id_of};
+use super::{Action, Actor, Draft, HASHED_FROM, MAGIC, Object, Op, OpId, Place, UNCOMPRESSED_CHANGE};
 use crate::document::Register;
 use crate::id::ChangeId;
 use crate::limits::{MAX_COLUMNS, MAX_COUNTER, MAX_DEPS, MAX_OPS, MAX_OTHER_ACTORS};
@@ -40,11 +40,11 @@ pub(super) mod value {
     pub const BYTES: u64 = 7;
 }
 
-/// Reads a change; gives it and the other actors that it names.
-pub(super) fn decode(raw: &[u8]) -> Option<(Draft, Vec<Actor>)> {
+/// Reads a change of this name; gives it and the other actors that it names.
+pub(super) fn decode(raw: &[u8], id: ChangeId) -> Option<(Draft, Vec<Actor>)> {
     let fits = raw.starts_with(&MAGIC)
         && raw.get(HASHED_FROM) == Some(&UNCOMPRESSED_CHANGE)
-        && raw[4..HASHED_FROM] == id_of(raw).0[..4];
+        && raw[4..HASHED_FROM] == id.0[..4];
     fits.then_some(())?;
     let mut rest = Reader(&raw[HASHED_FROM + 1..]);
     (rest.unsigned()? == rest.0.len() as u64).then_some(())?;

@@ -196,7 +196,7 @@ fn note_text(doc: &Automerge, heads: Option<&[ChangeHash]>) -> String {
 /// Characters that are there are shown, whatever the form says: clearing a note beside somebody's typing
 /// must not hide what was typed. A whole note kept outside wins over characters where its form wins. Whatever
 /// of the two is not shown, and every other whole note, is a conflict; forms without content are none.
-fn settle_note(out: &mut Projection, text: String) {
+pub(super) fn settle_note(out: &mut Projection, text: String) {
     let form = out.values.remove(key::NOTE_FORM);
     let mut others = lost_notes(out);
     let note = match form {

@@ -20,7 +20,7 @@ fn segment() -> Vec<u8> {
     };
     let start = chain_start(&space(), LOG);
     let key = DeviceKey::from_seed(&[1; 32]);
-    Segment::seal(&space(), LOG, (0, &start), vec![record], &key).0.encode()
+    Segment::seal(&space(), LOG, (0, &start), vec![record], &key).0.encode(LOG)
 }
 
 fn sends(outputs: Vec<Output>) -> Vec<Message> {
