@@ -21,6 +21,8 @@ pub use batch::{Batch, Committed};
 pub use synchronize::cursor_candidates;
 pub use view::View;
 
+use blocks::Blocks;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -107,6 +109,8 @@ pub struct Mirror {
     pub roster: Arc<Vec<RosterEntry>>,
     /// Arrival that the next record will get.
     pub next_arrival: u64,
+    /// Records that were read lately.
+    blocks: Arc<Blocks>,
 }
 
 /// The one writer's state.
@@ -152,6 +156,7 @@ impl Replica {
             certificates: Arc::default(),
             roster: Arc::default(),
             next_arrival: 1,
+            blocks: Arc::default(),
         };
         let capacity = std::num::NonZeroUsize::new(DOCUMENTS).unwrap_or(std::num::NonZeroUsize::MIN);
         let mut replica = Replica {
@@ -215,6 +220,7 @@ impl Replica {
         self.mirror.next_arrival = next_arrival(&reader)?;
         self.mirror.certificates = Arc::new(read_certificates(&reader)?);
         self.mirror.roster = Arc::new(read_all(&reader, Kind::Roster)?);
+        self.mirror.blocks = Arc::default();
         self.documents.clear();
         self.settle_trust();
         Ok(())

@@ -20,8 +20,8 @@ use thiserror::Error;
 
 use crate::change::{Action, Actor, Change, Op, OpId, Part, Place};
 use crate::document::{
-    Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object, project_creation,
-    seed_actor,
+    Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object,
+    project_creation, seed_actor,
 };
 use crate::id::{ChangeId, DocId, Incarnation};
 use crate::limits::{MAX_COUNTER, MAX_DERIVED_ACTORS, MAX_KEY, MAX_OPS};

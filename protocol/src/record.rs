@@ -165,13 +165,7 @@ impl Segment {
 
     /// The bytes that are sent.
     pub fn encode(&self, log: Incarnation) -> Vec<u8> {
-        let mut packs = Vec::new();
-        let mut rest = &self.records[..];
-        while !rest.is_empty() {
-            let (count, pack) = pack::fill(log, rest, PACK);
-            packs.push(pack);
-            rest = &rest[count..];
-        }
+        let packs: Vec<_> = pack::fill(log, &self.records, PACK).into_iter().map(|(_, pack)| pack).collect();
         assemble((self.lo, self.records.len()), &self.seal, &packs)
     }
 

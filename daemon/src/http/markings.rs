@@ -59,7 +59,7 @@ pub(super) async fn read(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let account = listing::number(&query(&uri, &["account"])?, "account")?;
-    let found = find(&services, guid, account).await?;
+    let found = find(&services, &guid, account)?;
     if conditions::is_known(&headers, &found.etag) {
         return Ok((StatusCode::NOT_MODIFIED, tagged(&found)).into_response());
     }
@@ -74,7 +74,7 @@ pub(super) async fn patch(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let sent = any_object(&headers, &body)?;
-    let now = find(&services, guid.clone(), None).await?;
+    let now = find(&services, &guid, None)?;
     let if_match = conditions::required(&headers, &now.etag)?;
     let changed = members::changes(sent, &now.members)?;
     let done = services.engine.patch(&canonical(&guid)?, changed, if_match).await?;
@@ -87,16 +87,15 @@ pub(super) async fn remove(
     Named(guid): Named,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let now = find(&services, guid.clone(), None).await?;
+    let now = find(&services, &guid, None)?;
     let if_match = conditions::required(&headers, &now.etag)?;
     let done = services.engine.remove(&canonical(&guid)?, if_match).await?;
     done.as_ref().map(told).ok_or_else(unknown)
 }
 
-async fn find(services: &Services, guid: String, account: Option<i64>) -> Result<ItemView, Problem> {
-    let guid = canonical(&guid)?;
-    let engine = services.engine.clone();
-    off_thread(move || engine.marking(&guid, account)).await?.ok_or_else(unknown)
+/// One item is read where the request is: the way to another thread and back takes longer than that.
+fn find(services: &Services, guid: &str, account: Option<i64>) -> Result<ItemView, Problem> {
+    services.engine.marking(&canonical(guid)?, account)?.ok_or_else(unknown)
 }
 
 /// A guid in any documented form, as markings are known by it.

@@ -32,7 +32,7 @@ pub struct Batch<'a, 't> {
     pub(super) rows: &'a mut Writer<'t>,
     pub(super) now_ms: i64,
     pub(super) pending: Vec<Pending>,
-    pub(super) blocks: Blocks,
+    pub(super) blocks: Arc<Blocks>,
     open: Option<OpenRun>,
     changes: Vec<Changed>,
     touched: BTreeSet<SpaceNo>,
@@ -65,12 +65,13 @@ pub struct Committed {
 impl<'a, 't> Batch<'a, 't> {
     /// Begins a batch. `now_ms` names cursors and claimed times; it decides nothing.
     pub fn new(replica: &'a mut Replica, rows: &'a mut Writer<'t>, now_ms: i64) -> Batch<'a, 't> {
+        let blocks = Arc::clone(&replica.mirror.blocks);
         Batch {
             replica,
             rows,
             now_ms,
             pending: Vec::new(),
-            blocks: Blocks::default(),
+            blocks,
             open: None,
             changes: Vec::new(),
             touched: BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! Records at rest: blocks of a log, each a pack that fills a page of the store.
 //!
 //! A **run** is one block or several that end with a seal; the blocks before the last have none. A short block
-//! that follows another one is joined to it: a chain covers all that came before, so the earlier seal can go,
+//! that follows others is joined to them: a chain covers all that came before, so the earlier seal can go,
 //! and many small commits come to rest as what one great commit would be.
 
 use std::num::NonZeroUsize;
@@ -20,11 +20,17 @@ use crate::store::keys::{Key, Kind, SpaceNo, describe, last_number};
 use crate::store::rows::{ArrivalRow, bytes};
 use crate::store::{Result, Rows, StoreError};
 
-/// Blocks kept inflated: requests for items that were written together read few; one is about 20 KiB.
-const KEPT: usize = 16;
+/// Blocks kept inflated for all readers and the writer: what is asked for is often asked for again, by the edit that
+/// follows a read. One is about 20 KiB.
+const KEPT: usize = 48;
 
-/// Packs whose sizes come to this may still join: compressed together they take less.
-const MAY_JOIN: usize = PACK + PACK / 4;
+/// Packs whose sizes come to this may still join: compressed together they take less, each alone has the head of a
+/// frame of its own.
+const MAY_JOIN: usize = 2 * PACK;
+
+/// Small blocks are joined when a log passes a multiple of this: joining costs as much as writing two (measured:
+/// joining at each commit doubled the cost of a new marking), and until then so many rows are short.
+const JOIN_EVERY: u64 = 8;
 
 /// A block as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,36 +128,58 @@ impl Batch<'_, '_> {
         self.rows.put(&Key::of(Kind::Arrival).number(block.arrival), &bytes(&row))
     }
 
-    /// The block with the one before it, when that is a run of its own, arrived right before, and both fit.
-    fn joined(&self, space: SpaceNo, log: Incarnation, block: Block) -> Result<Block> {
-        if block.lo == 1 {
+    /// The block with those before it, which are removed, when it is its turn: blocks that are runs of their own,
+    /// arrived one right after the other, and fit together.
+    fn joined(&mut self, space: SpaceNo, log: Incarnation, block: Block) -> Result<Block> {
+        if block.lo / JOIN_EVERY == (block.hi() + 1) / JOIN_EVERY {
             return Ok(block);
         }
-        let Some(before) = find(&*self.rows, space, log, block.lo - 1)? else { return Ok(block) };
-        let follows = before.arrival + before.count == block.arrival && before.hi() + 1 == block.lo;
-        let small = before.pack.len() + block.pack.len() <= MAY_JOIN;
-        if !(follows && small && before.opens && before.seal.is_some()) {
-            return Ok(block);
+        let mut run = self.small_before(space, log, &block)?;
+        while !run.is_empty() {
+            let packs: Vec<&[u8]> = run.iter().rev().chain([&block]).map(|block| &block.pack[..]).collect();
+            if let Some(pack) = pack::join(&packs, PACK) {
+                return self.replace(space, log, &run, Block { pack, ..block });
+            }
+            // The farthest is the one that is joined already.
+            run.pop();
         }
-        let joined = pack::join(&before.pack, &block.pack, PACK);
-        Ok(joined.map_or(block.clone(), |pack| Block {
-            count: before.count + block.count,
-            seal: block.seal,
-            pack,
-            ..before
-        }))
+        Ok(block)
+    }
+
+    /// Blocks before this one that it may be joined with, the nearest first.
+    fn small_before(&self, space: SpaceNo, log: Incarnation, block: &Block) -> Result<Vec<Block>> {
+        let (mut run, mut size): (Vec<Block>, usize) = (Vec::new(), block.pack.len());
+        loop {
+            let next = run.last().unwrap_or(block);
+            if next.lo == 1 {
+                return Ok(run);
+            }
+            let Some(before) = find(&*self.rows, space, log, next.lo - 1)? else { return Ok(run) };
+            let follows = before.arrival + before.count == next.arrival && before.hi() + 1 == next.lo;
+            size += before.pack.len();
+            if !(follows && size <= MAY_JOIN && before.opens && before.seal.is_some()) {
+                return Ok(run);
+            }
+            run.push(before);
+        }
+    }
+
+    /// Takes the rows of blocks away that were joined into one; gives that.
+    fn replace(&mut self, space: SpaceNo, log: Incarnation, run: &[Block], joined: Block) -> Result<Block> {
+        for block in run {
+            self.rows.remove(&block_key(space, log).number(block.lo))?;
+            self.rows.remove(&Key::of(Kind::Arrival).number(block.arrival))?;
+        }
+        let count = joined.count + run.iter().map(|block| block.count).sum::<u64>();
+        // The farthest was the beginning of them all.
+        let (lo, arrival) = run.last().map_or((joined.lo, joined.arrival), |first| (first.lo, first.arrival));
+        Ok(Block { lo, arrival, count, opens: true, ..joined })
     }
 }
 
 /// The packs that `records` come to rest in.
-pub(super) fn packs(log: Incarnation, mut records: &[Record]) -> Vec<(usize, Vec<u8>)> {
-    let mut packs = Vec::new();
-    while !records.is_empty() {
-        let (count, pack) = pack::fill(log, records, PACK);
-        packs.push((count, pack));
-        records = &records[count..];
-    }
-    packs
+pub(super) fn packs(log: Incarnation, records: &[Record]) -> Vec<(usize, Vec<u8>)> {
+    pack::fill(log, records, PACK)
 }
 
 fn block_key(space: SpaceNo, log: Incarnation) -> Key {
@@ -190,7 +218,7 @@ pub(super) fn blocks_after(
 }
 
 /// A block that was inflated.
-pub(super) struct Inflated {
+pub struct Inflated {
     pub lo: u64,
     pub arrival: u64,
     log: Incarnation,
@@ -227,8 +255,9 @@ impl Inflated {
     }
 }
 
-/// The blocks that were inflated last. Blocks only grow, so that what is here stays true.
-pub(super) struct Blocks(Mutex<LruCache<(SpaceNo, Incarnation, u64), Arc<Inflated>>>);
+/// The blocks that were inflated last. Blocks are only joined, never cut, so that what is here stays true, also of
+/// what a commit is still writing; when that fails all of it is forgotten.
+pub struct Blocks(Mutex<LruCache<(SpaceNo, Incarnation, u64), Arc<Inflated>>>);
 
 impl Default for Blocks {
     fn default() -> Blocks {
@@ -245,16 +274,22 @@ impl Blocks {
         log: Incarnation,
         seq: u64,
     ) -> Result<Arc<Inflated>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().find(|((s, l, _), block)| (*s, *l) == (space, log) && block.holds(seq));
-        let key = known.map(|(key, _)| *key);
-        if let Some(block) = key.and_then(|key| kept.get(&key)) {
-            return Ok(Arc::clone(block));
+        if let Some(block) = self.kept(space, log, seq) {
+            return Ok(block);
         }
+        // Not under the lock: others read meanwhile.
         let block = find(rows, space, log, seq)?.ok_or_else(|| missing(log, seq))?;
         let inflated = Arc::new(Inflated::of(log, &block)?);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.put((space, log, block.lo), Arc::clone(&inflated));
         Ok(inflated)
+    }
+
+    fn kept(&self, space: SpaceNo, log: Incarnation, seq: u64) -> Option<Arc<Inflated>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().find(|((s, l, _), block)| (*s, *l) == (space, log) && block.holds(seq));
+        let key = known.map(|(key, _)| *key)?;
+        kept.get(&key).map(Arc::clone)
     }
 
     /// One record of a log.

@@ -109,14 +109,25 @@ impl Gathering {
 
 /// The same packs, small neighbours as one.
 fn joined(packs: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut out: Vec<Vec<u8>> = Vec::with_capacity(packs.len());
+    let mut out = Vec::with_capacity(packs.len());
+    let mut run: Vec<Vec<u8>> = Vec::new();
     for pack in packs {
-        let before = out.last_mut().filter(|before| before.len() + pack.len() <= PACK);
-        let both = before.and_then(|before| pack::join(before, &pack, PACK).map(|both| (before, both)));
-        match both {
-            Some((before, both)) => *before = both,
-            None => out.push(pack),
+        let size = pack.len() + run.iter().map(Vec::len).sum::<usize>();
+        if size > PACK {
+            close(&mut run, &mut out);
         }
+        run.push(pack);
     }
+    close(&mut run, &mut out);
     out
+}
+
+/// Ends a run of packs: as one where they can be one, as they are where not.
+fn close(run: &mut Vec<Vec<u8>>, out: &mut Vec<Vec<u8>>) {
+    let packs: Vec<&[u8]> = run.iter().map(Vec::as_slice).collect();
+    match if packs.len() > 1 { pack::join(&packs, PACK) } else { None } {
+        Some(joined) => out.push(joined),
+        None => out.append(run),
+    }
+    run.clear();
 }

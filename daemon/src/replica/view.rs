@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use quire_protocol::clock::Clock;
 use quire_protocol::document::BlobRef;
@@ -24,13 +25,13 @@ use crate::store::{Reader, Result, Rows};
 pub struct View {
     reader: Reader,
     mirror: Mirror,
-    blocks: Blocks,
+    blocks: Arc<Blocks>,
 }
 
 impl View {
     /// A view on a snapshot, with the names that were true at its commit.
     pub fn new(reader: Reader, mirror: Mirror) -> View {
-        View { reader, mirror, blocks: Blocks::default() }
+        View { reader, blocks: Arc::clone(&mirror.blocks), mirror }
     }
 
     /// The rows.

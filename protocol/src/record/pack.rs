@@ -12,8 +12,8 @@
 mod change;
 mod squeeze;
 
-use crate::clock::{put_varint, take_varint};
 use crate::change::id_of;
+use crate::clock::{put_varint, take_varint};
 use crate::domain::Kind;
 use crate::id::{DocId, Incarnation};
 use crate::limits::{MAX_CHANGE, MAX_SEGMENT, MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
@@ -74,41 +74,62 @@ pub fn pack(log: Incarnation, records: &[Record]) -> Vec<u8> {
     packer.finish(records.len())
 }
 
-/// Packs as many of `records` as take `room` bytes, about, and at least the first; gives how many.
-pub fn fill(log: Incarnation, records: &[Record], room: usize) -> (usize, Vec<u8>) {
+/// Packs `records` into packs of about `room` bytes each, which none with more than one record passes; gives how
+/// many are in each.
+pub fn fill(log: Incarnation, mut records: &[Record], room: usize) -> Vec<(usize, Vec<u8>)> {
+    let (mut packs, mut ratio) = (Vec::new(), USUAL_RATIO);
+    while !records.is_empty() {
+        let (count, pack) = fill_one(log, records, room, &mut ratio);
+        packs.push((count, pack));
+        records = &records[count..];
+    }
+    packs
+}
+
+/// Packs as many of `records` as take `room` bytes, about, and at least the first. `ratio` is by how much their
+/// text becomes smaller, as far as it is known.
+fn fill_one(log: Incarnation, records: &[Record], room: usize, ratio: &mut f64) -> (usize, Vec<u8>) {
     let mut packer = Packer::new(log);
     let (mut best, mut over): (Option<(usize, Vec<u8>)>, _) = (None, records.len() + 1);
-    let mut guess = packer.extend_to(records, room);
+    let mut guess = packer.extend_to(records, room, *ratio);
     for _ in 0..TRIES {
         packer.extend(records, guess);
         let bytes = packer.finish(guess);
-        let (size, each) = (bytes.len(), bytes.len() / guess.max(1));
+        let size = bytes.len();
+        *ratio = packer.ratio(guess, size);
         if size <= room {
             best = Some((guess, bytes));
         } else {
             over = guess;
         }
         let low = best.as_ref().map_or(0, |(count, _)| *count);
-        let full = size <= room && size + each > room;
-        if full || low + 1 >= over {
+        if (size <= room && size >= room * FULL_TENTHS / 10) || low + 1 >= over {
             break;
         }
-        guess = (guess * room / size.max(1)).clamp(low + 1, over - 1);
+        guess = (guess * room * 97 / 100 / size.max(1)).clamp(low + 1, over - 1);
     }
     best.unwrap_or_else(|| (1, packer.finish(1)))
 }
 
-/// Attempts to meet a size: the first goes by the usual ratio, the second is mostly close.
+/// Attempts to meet a size: the first goes by the ratio of the pack before, the second is mostly close.
 const TRIES: usize = 4;
 
-/// One pack with the records of both, when it takes at most `room` bytes and is no more than a segment. Reads no
-/// record.
-pub fn join(first: &[u8], second: &[u8], room: usize) -> Option<Vec<u8>> {
-    let size = inflated(first)? + inflated(second)?;
-    let count = count(first)? + count(second)?;
+/// Tenths of its room from which a pack is full enough: each further try compresses it again.
+const FULL_TENTHS: usize = 9;
+
+/// One pack with the records of all, which follow each other, when it takes at most `room` bytes and is no more
+/// than a segment. Reads no record.
+pub fn join(packs: &[&[u8]], room: usize) -> Option<Vec<u8>> {
+    let sum = |of: fn(&[u8]) -> Option<usize>| packs.iter().map(|pack| of(pack)).sum::<Option<usize>>();
+    let (size, count) = (sum(inflated)?, sum(count)?);
     (count <= MAX_SEGMENT_RECORDS && size <= SEGMENT_TARGET).then_some(())?;
-    let ((_, names, text), (_, more_names, more_text)) = (parts(first)?, parts(second)?);
-    let joined = write(count, &[names, more_names].concat(), &[text, more_text].concat());
+    let (mut names, mut text) = (Vec::new(), Vec::new());
+    for pack in packs {
+        let (_, more_names, more_text) = parts(pack)?;
+        names.extend_from_slice(more_names);
+        text.extend_from_slice(&more_text);
+    }
+    let joined = write(count, &names, &text);
     (joined.len() <= room).then_some(joined)
 }
 
@@ -180,13 +201,22 @@ impl Packer {
         }
     }
 
-    /// Takes as many as will fill `room`, by the usual ratio; gives how many.
-    fn extend_to(&mut self, records: &[Record], room: usize) -> usize {
-        let usual = |packer: &Packer| packer.names.len() + packer.text.len() * 10 / USUAL_RATIO_TENTHS;
-        while self.ends.len() < records.len() && (self.ends.is_empty() || usual(self) < room) {
+    /// Takes as many as will fill `room` at this ratio, and at least one; gives how many.
+    fn extend_to(&mut self, records: &[Record], room: usize, ratio: f64) -> usize {
+        while self.ends.len() < records.len() {
             self.push(records, self.ends.len());
+            let size = self.names.len() as f64 + self.text.len() as f64 / ratio;
+            if size > room as f64 * AIM {
+                return self.ends.len().saturating_sub(1).max(1);
+            }
         }
         self.ends.len()
+    }
+
+    /// By how much the text of the first `count` records became smaller in a pack of `size` bytes.
+    fn ratio(&self, count: usize, size: usize) -> f64 {
+        let (names, text) = self.ends.get(count.saturating_sub(1)).copied().unwrap_or((0, 0));
+        (text as f64 / size.saturating_sub(names).max(1) as f64).clamp(1.0, 100.0)
     }
 
     fn push(&mut self, records: &[Record], at: usize) {
@@ -265,8 +295,11 @@ impl Packer {
     }
 }
 
-/// How much smaller text becomes, times ten: a first guess that need not be right.
-const USUAL_RATIO_TENTHS: usize = 40;
+/// How much smaller text becomes: a first guess that need not be right.
+const USUAL_RATIO: f64 = 4.0;
+
+/// How full the first try is to be: one that is too full has to be tried again.
+const AIM: f64 = 0.97;
 
 /// The GUID in a record's payload that names its document.
 fn named(record: &Record) -> Option<(Kind, Guid)> {

@@ -5,8 +5,8 @@
 //!   ───────── left out ─────────   ───── names ──────────            ── names ───   ─ the item's GUID cut out
 //! ```
 
-use crate::clock::{put_varint, take_varint};
 use crate::change::id_of;
+use crate::clock::{put_varint, take_varint};
 use crate::document::{genesis_hash, seed_actor_bytes};
 use crate::id::{DocId, Incarnation};
 use crate::limits::{MAX_CHANGE, MAX_COLUMNS, MAX_DEPS, MAX_OTHER_ACTORS};

@@ -28,7 +28,8 @@ fn item(guid: &str, note: Option<&str>, at: u64) -> Vec<Record> {
     let edits = [present, old].map(|base| loaded.write(doc, LOG, base, &edit).unwrap().changes);
     let kinds = raws.len().checked_sub(2).map(|_| RecordKind::SEED).into_iter().chain([RecordKind::CHANGE]);
     let begun = kinds.zip(raws).map(|(kind, raw)| record(doc, kind, at, raw));
-    let edited = edits.into_iter().flatten().map(|(kind, change)| record(doc, kind, at + 5, change.raw().to_vec()));
+    let edited =
+        edits.into_iter().flatten().map(|(kind, change)| record(doc, kind, at + 5, change.raw().to_vec()));
     begun.chain(edited).collect()
 }
 
@@ -81,10 +82,10 @@ fn packs_join_as_if_they_had_been_one() {
     let all = records();
     for at in 1..all.len() {
         let (first, second) = (pack(LOG, &all[..at]), pack(LOG, &all[at..]));
-        let joined = join(&first, &second, usize::MAX).unwrap();
+        let joined = join(&[&first, &second], usize::MAX).unwrap();
         assert_eq!(count(&joined), Some(all.len()));
         assert_eq!(Pack::open(LOG, &joined).unwrap().records().unwrap(), all);
-        assert_eq!(join(&first, &second, joined.len() - 1), None);
+        assert_eq!(join(&[&first, &second], joined.len() - 1), None);
     }
 }
 
@@ -93,7 +94,7 @@ fn packs_do_not_join_to_more_than_a_segment() {
     let large = record(DocId([7; 16]), RecordKind::BLOB, 1, vec![5; 40_000]);
     let one = pack(LOG, &[large]);
     assert!(one.len() < 1000);
-    assert_eq!(join(&one, &one, usize::MAX), None);
+    assert_eq!(join(&[&one, &one], usize::MAX), None);
 }
 
 #[test]
@@ -103,10 +104,17 @@ fn a_pack_is_filled_to_its_room_and_not_beyond() {
     };
     let all: Vec<Record> = (1..40).flat_map(|n| item(&guid(n), Some("a note"), n as u64)).collect();
     let (all, room) = (&all[..MAX_SEGMENT_RECORDS], 500);
-    let (taken, bytes) = fill(LOG, all, room);
-    assert!(bytes.len() <= room && taken < all.len() && bytes.len() > room * 8 / 10, "{}", bytes.len());
-    assert_eq!(Pack::open(LOG, &bytes).unwrap().records().unwrap(), all[..taken]);
-    assert_eq!(fill(LOG, all, 1).0, 1, "a record that fits nowhere is alone");
+    let packs = fill(LOG, all, room);
+    let mut rest = all;
+    for (at, (taken, bytes)) in packs.iter().enumerate() {
+        let (here, after) = rest.split_at(*taken);
+        assert!(bytes.len() <= room, "{}", bytes.len());
+        assert!(after.is_empty() || bytes.len() > room * 7 / 10, "pack {at} has {} bytes", bytes.len());
+        assert_eq!(Pack::open(LOG, bytes).unwrap().records().unwrap(), here);
+        rest = after;
+    }
+    assert!(rest.is_empty());
+    assert!(fill(LOG, all, 1).iter().all(|(count, _)| *count == 1), "a record that fits nowhere is alone");
 }
 
 #[test]
