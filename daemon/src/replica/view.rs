@@ -174,13 +174,15 @@ impl View {
     }
 
     fn arrived(&self, first: u64, arrival: &ArrivalRow, after: u64, out: &mut Vec<Changed>) -> Result<()> {
-        let block = self.blocks.holding(&self.reader, arrival.space, arrival.log, arrival.lo)?;
-        for at in 0..block.pack().len() {
-            let id = first + at as u64;
-            if id <= after || block.pack().kind(at) != Some(RecordKind::CHANGE) {
+        for (id, seq) in (first..).zip(arrival.lo..arrival.lo + u64::from(arrival.count)) {
+            if id <= after {
                 continue;
             }
-            let Some(doc) = block.pack().doc(at) else { continue };
+            // What is kept may be joined already, or not yet: it is asked record by record.
+            let block = self.blocks.holding(&self.reader, arrival.space, arrival.log, seq)?;
+            let at = (seq - block.lo) as usize;
+            let change = block.pack().kind(at) == Some(RecordKind::CHANGE);
+            let Some(doc) = block.pack().doc(at).filter(|_| change) else { continue };
             let (Some(row), Some(space)) =
                 (self.row(arrival.space, doc)?, self.mirror.names.space(arrival.space))
             else {
