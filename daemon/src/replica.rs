@@ -243,6 +243,11 @@ impl Replica {
         self.store = None;
     }
 
+    /// False from [`release`](Self::release) on.
+    pub fn is_open(&self) -> bool {
+        self.store.is_some()
+    }
+
     fn store(&self) -> Result<Arc<Store>> {
         self.store.clone().ok_or_else(|| StoreError::Database("it is being opened again".into()))
     }

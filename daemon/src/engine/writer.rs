@@ -168,6 +168,14 @@ impl Writer {
     }
 
     fn commit(&mut self, commands: Vec<Command>) {
+        if !self.replica.is_open() {
+            self.reopen();
+        }
+        if !self.replica.is_open() {
+            // What stands in for the store keeps nothing: whoever waits hears that the engine is gone.
+            tracing::error!(commands = commands.len(), "nothing is taken while the store cannot be opened");
+            return;
+        }
         let store = self.store();
         let now_ms = wall_clock_ms();
         let mut answers: Vec<Answer> = Vec::new();

@@ -207,7 +207,7 @@ const COMPRESS_FROM: usize = 128;
 /// A row inflates to at most this: values over 16 KiB are outside, a snapshot holds some hundred changes.
 const MAX_ROW: usize = 64 * 1024 * 1024;
 
-/// Shared beginnings of rows: a dictionary trained on rows of generated text (`scripts/train-dictionary`).
+/// Shared beginnings of rows: a dictionary trained on rows of generated text (`daemon/examples/train_dictionary.rs`).
 /// Its bytes are part of the format, another one gets another form number.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
 
