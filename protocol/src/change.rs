@@ -11,6 +11,8 @@ mod column;
 mod read;
 mod write;
 
+pub(crate) use column::Reader;
+
 use sha2::{Digest, Sha256};
 
 use crate::document::Register;
@@ -20,8 +22,8 @@ use crate::id::{ChangeId, DocId, Incarnation};
 const ACTOR: usize = 16;
 const LONGEST_ACTOR: usize = 17;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const UNCOMPRESSED_CHANGE: u8 = 1;
+pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(crate) const UNCOMPRESSED_CHANGE: u8 = 1;
 /// Where the hashed part begins: after magic and checksum.
 const HASHED_FROM: usize = 8;
 

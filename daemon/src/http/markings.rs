@@ -93,7 +93,7 @@ pub(super) async fn remove(
     done.as_ref().map(told).ok_or_else(unknown)
 }
 
-/// One item is read where the request is: the way to another thread and back takes longer than that.
+/// One item is read where the request is, not on another thread: it is one row and at most one block.
 fn find(services: &Services, guid: &str, account: Option<i64>) -> Result<ItemView, Problem> {
     services.engine.marking(&canonical(guid)?, account)?.ok_or_else(unknown)
 }

@@ -66,8 +66,7 @@ impl Pending {
             .retain(|key, sent| sent.same && written.get(key).is_none_or(|changes| *changes == sent.changes));
     }
 
-    /// Whether reading the answer is so little work that it is done where the request is: going to another
-    /// thread and back costs more.
+    /// Whether reading the answer is so little work that it is done where the request is, not on another thread.
     pub fn is_short(&self, view: &View) -> bool {
         let news = |space: &SpaceNo| {
             let seen = self.clocks.get(space);

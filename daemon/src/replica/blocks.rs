@@ -28,8 +28,8 @@ const KEPT: usize = 48;
 /// frame of its own.
 const MAY_JOIN: usize = 2 * PACK;
 
-/// Small blocks are joined when a log passes a multiple of this: joining costs as much as writing two (measured:
-/// joining at each commit doubled the cost of a new marking), and until then so many rows are short.
+/// Small blocks are joined when a log passes a multiple of this: joining at each commit made a new marking cost 1,050
+/// µs instead of 690 (measured in the engine alone). Until then so many rows are short.
 const JOIN_EVERY: u64 = 8;
 
 /// A block as it is kept.

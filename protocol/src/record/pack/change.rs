@@ -5,14 +5,11 @@
 //!   ───────── left out ─────────   ───── names ──────────            ── names ───   ─ the item's GUID cut out
 //! ```
 
-use crate::change::id_of;
+use crate::change::{MAGIC, UNCOMPRESSED_CHANGE, id_of};
 use crate::clock::{put_varint, take_varint};
 use crate::document::{genesis_hash, seed_actor_bytes};
 use crate::id::{DocId, Incarnation};
 use crate::limits::{MAX_CHANGE, MAX_COLUMNS, MAX_DEPS, MAX_OTHER_ACTORS};
-
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHANGE: u8 = 1;
 
 /// The column of values' bytes: of a seed, its text.
 const VALUES: u64 = 0x57;
@@ -118,7 +115,7 @@ pub(super) fn put(
 
 impl<'a> Raw<'a> {
     fn read(raw: &'a [u8]) -> Option<Raw<'a>> {
-        (raw.len() > 9 && raw[..4] == MAGIC && raw[8] == CHANGE).then_some(())?;
+        (raw.len() > 9 && raw[..4] == MAGIC && raw[8] == UNCOMPRESSED_CHANGE).then_some(())?;
         let (_, mut rest) = take_varint(&raw[9..])?;
         let mut deps = Vec::new();
         for _ in 0..bounded(&mut rest, MAX_DEPS)? {
@@ -290,7 +287,7 @@ pub(super) fn restore(parts: &Parts, around: &Surroundings, names: &[u8], text: 
     body.extend_from_slice(&columns);
     let mut raw = Vec::with_capacity(body.len() + 16);
     raw.extend_from_slice(&MAGIC);
-    raw.extend_from_slice(&[0, 0, 0, 0, CHANGE]);
+    raw.extend_from_slice(&[0, 0, 0, 0, UNCOMPRESSED_CHANGE]);
     put_varint(&mut raw, body.len() as u64);
     raw.extend_from_slice(&body);
     let checksum = id_of(&raw).0;
