@@ -11,6 +11,7 @@ pub use types::{
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use quire_protocol::clock::Clock;
@@ -24,7 +25,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::channel::StaticKey;
 use crate::replica::{Mirror, Opening, Replica, View, cursor_candidates};
 use crate::store::Store;
-use writer::{Command, Job, Writer};
+use writer::{Command, Job, Told, Writer};
 
 /// Name of the database within the data folder.
 pub const DATABASE: &str = "quire.redb";
@@ -40,8 +41,10 @@ pub struct Engine {
 
 /// What the handle and the writer share.
 pub(crate) struct Shared {
-    /// Changes with each commit; readers clone what they need.
+    /// What readers see, changed with each commit; they clone what they need.
     pub mirror: RwLock<Mirror>,
+    /// Something was answered that readers do not see yet.
+    pub unshown: AtomicBool,
     /// The store as it is now; replaced when it had to be opened again.
     pub store: RwLock<Arc<Store>>,
     pub events: broadcast::Sender<Arc<Event>>,
@@ -80,7 +83,8 @@ impl Engine {
         let mirror = replica.mirror();
         let acknowledged = acknowledged(&replica)?;
         let (events, _) = broadcast::channel(EVENTS);
-        let shared = Arc::new(Shared { mirror: RwLock::new(mirror), store: RwLock::new(store), events });
+        let (mirror, store, unshown) = (RwLock::new(mirror), RwLock::new(store), AtomicBool::new(false));
+        let shared = Arc::new(Shared { mirror, unshown, store, events });
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let writer = Writer::new(replica, Arc::clone(&shared), path, name.to_owned());
         let thread =
@@ -100,7 +104,7 @@ impl Engine {
 
     /// This device as others know it.
     pub fn card(&self) -> DeviceCard {
-        self.mirror().card
+        self.trust().card
     }
 
     /// The key of the encrypted channel.
@@ -118,15 +122,33 @@ impl Engine {
         self.inner.shared.events.subscribe()
     }
 
-    /// What is known without the store.
+    /// What is known without the store. Waits for the writer, briefly, where it has answered what nobody sees yet.
     pub fn mirror(&self) -> Mirror {
+        // A writer that is gone shows no more than this.
+        let _ = self.show();
+        self.trust()
+    }
+
+    /// The mirror as far as no record changes it: who is trusted, with what names.
+    fn trust(&self) -> Mirror {
         self.inner.shared.mirror.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A snapshot of the last commit. Hold it briefly.
+    /// Has the writer show all that it has answered.
+    fn show(&self) -> Result<(), EngineError> {
+        if !self.inner.shared.unshown.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (done, shown) = std::sync::mpsc::sync_channel(1);
+        self.inner.jobs.send(Job::new(Command::Show { done })).map_err(|_| EngineError::Stopping)?;
+        shown.recv().map_err(|_| EngineError::Stopping)
+    }
+
+    /// A snapshot of all that was answered. Hold it briefly.
     pub fn view(&self) -> Result<View, EngineError> {
+        self.show()?;
         // The mirror is taken first: what it names is then in the snapshot.
-        let mirror = self.mirror();
+        let mirror = self.trust();
         let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));
         Ok(View::new(store.read()?, mirror))
     }
@@ -154,12 +176,12 @@ impl Engine {
 
     /// The device that holds this channel key, when it is trusted with anything.
     pub fn device_of(&self, channel_key: &[u8; 32]) -> Option<DeviceId> {
-        self.mirror().device_of(channel_key)
+        self.trust().device_of(channel_key)
     }
 
     /// What `peer` may know of the roster.
     pub fn credentials_for(&self, peer: DeviceId) -> Credentials {
-        self.mirror().credentials_for(peer)
+        self.trust().credentials_for(peer)
     }
 
     /// Clocks of the spaces that `peer` may read.
@@ -299,8 +321,7 @@ impl Engine {
         if_match: Option<String>,
     ) -> Result<Option<ItemView>, EngineError> {
         let guid = sync_guid.to_owned();
-        let found = self.ask(|reply| Command::Patch { guid, members, if_match, reply }).await?;
-        if found { self.marking(sync_guid, None) } else { Ok(None) }
+        self.ask(|reply| Command::Patch { guid, members, if_match, reply }).await
     }
 
     /// Removes a marking as it is now.
@@ -310,8 +331,7 @@ impl Engine {
         if_match: Option<String>,
     ) -> Result<Option<ItemView>, EngineError> {
         let guid = sync_guid.to_owned();
-        let found = self.ask(|reply| Command::Remove { guid, if_match, reply }).await?;
-        if found { self.marking(sync_guid, None) } else { Ok(None) }
+        self.ask(|reply| Command::Remove { guid, if_match, reply }).await
     }
 
     /// Every conflict, optionally of one space.
@@ -322,10 +342,7 @@ impl Engine {
     /// Settles a conflict with a value; `Ok(None)`: no such conflict (any more).
     pub async fn resolve(&self, id: &str, value: Value) -> Result<Option<ItemView>, EngineError> {
         let id = id.to_owned();
-        let Some((space, doc)) = self.ask(|reply| Command::Resolve { id, value, reply }).await? else {
-            return Ok(None);
-        };
-        Ok(self.view()?.item_of(space, doc)?)
+        self.ask(|reply| Command::Resolve { id, value, reply }).await
     }
 
     /// Does a documented `synchronize` request. `now_ms`: the wall clock, for naming a cursor.
@@ -336,8 +353,11 @@ impl Engine {
     ) -> Result<Synchronized, EngineError> {
         let candidates = cursor_candidates(model.last_sync.as_deref(), local_offset_minutes);
         let model = Box::new(model);
-        let (pending, view) =
-            self.ask(|reply| Command::Synchronize { model, candidates, now_ms, reply }).await?;
+        let told = self.ask(|reply| Command::Synchronize { model, candidates, now_ms, reply }).await?;
+        let (pending, view) = match told {
+            Told::Answer(answer) => return Ok(Synchronized { answer: *answer }),
+            Told::News(news) => *news,
+        };
         if pending.is_short(&view) {
             return Ok(Synchronized { answer: pending.answer(&view)? });
         }

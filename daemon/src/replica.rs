@@ -12,6 +12,7 @@ mod fetch;
 mod ingest;
 mod installation;
 mod native;
+mod open;
 mod synchronize;
 mod trust;
 mod view;
@@ -172,8 +173,24 @@ impl Replica {
             mint: Box::new(|| Incarnation(crate::random::bytes())),
         };
         replica.reload()?;
+        replica.seal_left_open()?;
         replica.ensure_certificate()?;
         Ok(replica)
+    }
+
+    /// Seals what a crash left open.
+    fn seal_left_open(&mut self) -> Result<()> {
+        let store = self.store()?;
+        let open = Key::of(Kind::Open);
+        if !store.read()?.last(&open, &open.end())?.is_some_and(|(key, _)| key.starts_with(&open)) {
+            return Ok(());
+        }
+        store.write(|rows| {
+            let mut batch = Batch::new(self, rows, 0);
+            batch.seal_left_open()?;
+            batch.finish().map(drop)
+        })?;
+        self.reload()
     }
 
     /// Takes new incarnations from elsewhere than the system's generator, so that a simulation repeats

@@ -91,6 +91,7 @@ pub struct Writer<'t> {
     tag_key: [u8; 32],
     wrote: bool,
     entry: Entry,
+    journal: &'t mut Journal,
 }
 
 type Table<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
@@ -212,8 +213,9 @@ impl Store {
         let txn = self.db.begin_write().map_err(StoreError::from)?;
         let (out, way) = {
             let table = txn.open_table(ROWS).map_err(StoreError::from)?;
-            let mut writer = Writer { table, tag_key: self.tag_key, wrote: false, entry };
-            (work(&mut writer)?, settle(journal, writer)?)
+            let mut writer =
+                Writer { table, tag_key: self.tag_key, wrote: false, entry, journal: &mut *journal };
+            (work(&mut writer)?, settle(writer)?)
         };
         match way {
             Some(way) => {
@@ -236,8 +238,7 @@ impl Store {
     /// A synced commit of everything that was committed without.
     fn sync(&self) -> Result<()> {
         self.write(|writer| {
-            writer.entry.bypass();
-            writer.wrote = true;
+            writer.bypass_journal();
             Ok(())
         })
     }
@@ -276,13 +277,13 @@ impl Kept {
 }
 
 /// Makes a group durable where the journal can: readers see it only after that. None when nothing was written.
-fn settle(journal: &mut Journal, mut writer: Writer<'_>) -> Result<Option<Way>> {
+fn settle(mut writer: Writer<'_>) -> Result<Option<Way>> {
     let entry = std::mem::take(&mut writer.entry);
     if !writer.wrote {
-        journal.give_up(entry);
+        writer.journal.give_up(entry);
         return Ok(None);
     }
-    let way = journal.take(entry)?;
+    let way = writer.journal.take(entry)?;
     if let Way::Database(Some(number)) = way {
         writer.put(&checkpoint_key(), &number.to_be_bytes())?;
     }
@@ -418,15 +419,58 @@ impl Writer<'_> {
         }
         Ok(())
     }
+
+    /// Puts a value that only a crash brings into the table: until the transaction ends, what it stands for is made
+    /// of it and [derived](Self::put_derived).
+    pub fn note(&mut self, key: &[u8], value: &[u8]) {
+        self.entry.put(key, &tagged(&self.tag_key, key, value));
+        self.wrote = true;
+    }
+
+    /// Puts a value that can be made again of what was [noted](Self::note).
+    pub fn put_derived(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.table.insert(key, tagged(&self.tag_key, key, value).as_slice())?;
+        self.wrote = true;
+        Ok(())
+    }
+
+    /// Removes a row, when it is there, which would be removed again by whoever makes the others of what was
+    /// [noted](Self::note).
+    pub fn remove_derived(&mut self, key: &[u8]) -> Result<()> {
+        self.wrote |= self.table.remove(key)?.is_some();
+        Ok(())
+    }
+
+    /// Brings what was written so far to the disk without ending the transaction: readers see it only when it
+    /// ends, a crash loses nothing of it. False when only the transaction's end can do that; it must come then.
+    pub fn secure(&mut self) -> Result<bool> {
+        Ok(!self.wrote || self.journal.secure(&mut self.entry)?)
+    }
+
+    /// True when there is anything to commit.
+    pub fn has_written(&self) -> bool {
+        self.wrote
+    }
+
+    /// Has this transaction synced by the database itself.
+    pub fn bypass_journal(&mut self) {
+        self.entry.bypass();
+        self.wrote = true;
+    }
 }
 
 fn put(table: &mut Table<'_>, tag_key: &[u8; 32], key: &[u8], value: &[u8], entry: &mut Entry) -> Result<()> {
-    let mut tagged = Vec::with_capacity(value.len() + TAG);
-    tagged.extend_from_slice(value);
-    tagged.extend_from_slice(&tag(tag_key, key, value));
+    let tagged = tagged(tag_key, key, value);
     table.insert(key, tagged.as_slice())?;
     entry.put(key, &tagged);
     Ok(())
+}
+
+fn tagged(tag_key: &[u8; 32], key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut tagged = Vec::with_capacity(value.len() + TAG);
+    tagged.extend_from_slice(value);
+    tagged.extend_from_slice(&tag(tag_key, key, value));
+    tagged
 }
 
 #[cfg(test)]

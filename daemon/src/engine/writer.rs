@@ -1,20 +1,25 @@
-//! The writer's thread: takes what waits, does it in one transaction, syncs once, then answers all.
+//! The writer's thread: takes what waits as one group, does it, syncs once, then answers all.
+//!
+//! Small groups that follow each other closely are done in one **sitting**: one transaction, of which the journal
+//! has each group before its callers are answered. Readers see a sitting when it ends; whoever reads in between asks
+//! for its end first ([`Command::Show`]), so nobody reads less than what was answered.
 
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use quire_protocol::clock::Clock;
-use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
+use quire_protocol::id::{DeviceId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, Scope};
 use quire_protocol::message::Credentials;
-use quire_protocol::shapes::model::SynchronizationModel;
+use quire_protocol::shapes::model::{Answer, SynchronizationModel};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::{EngineError, Event, Ingested, Shared};
+use super::{EngineError, Event, Ingested, ItemView, Shared};
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
-use crate::store::keys::SpaceNo;
 use crate::store::{Store, StoreError};
 
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
@@ -23,6 +28,19 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// holds in memory.
 const BATCH: usize = 256;
 
+/// Groups of one sitting at most: what is sealed and packed together at its end holds up the next caller for less
+/// than a millisecond.
+const SITTING: usize = 64;
+
+/// How long a sitting waits for another group. An application that writes one item after the other is back in a
+/// fraction of it; whoever reads does not wait for it.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Items of a request, and bytes of segments, up to which a command may follow others in a sitting: its readers
+/// wait for all of it.
+const FEW_ITEMS: usize = 16;
+const FEW_BYTES: usize = 16 * 1024;
+
 /// What the writer can be asked.
 #[allow(missing_docs)]
 pub(super) enum Command {
@@ -30,7 +48,7 @@ pub(super) enum Command {
         model: Box<SynchronizationModel>,
         candidates: Vec<i64>,
         now_ms: i64,
-        reply: Reply<(Pending, View)>,
+        reply: Reply<Told>,
     },
     Ingest {
         peer: DeviceId,
@@ -66,21 +84,46 @@ pub(super) enum Command {
         guid: String,
         members: Map<String, Value>,
         if_match: Option<String>,
-        reply: Reply<bool>,
+        reply: Reply<Option<ItemView>>,
     },
     Remove {
         guid: String,
         if_match: Option<String>,
-        reply: Reply<bool>,
+        reply: Reply<Option<ItemView>>,
     },
     Resolve {
         id: String,
         value: Value,
-        reply: Reply<Option<(SpaceNo, DocId)>>,
+        reply: Reply<Option<ItemView>>,
+    },
+    /// Ends the sitting, so that readers see what was answered.
+    Show {
+        done: SyncSender<()>,
     },
     Stop {
         reply: Reply<()>,
     },
+}
+
+impl Command {
+    /// Done so soon that readers may wait for it.
+    fn is_small(&self) -> bool {
+        match self {
+            Command::Synchronize { model, .. } => model.items.len() <= FEW_ITEMS,
+            Command::Ingest { segments, .. } => {
+                segments.iter().map(|(_, _, encoded)| encoded.len()).sum::<usize>() <= FEW_BYTES
+            }
+            _ => true,
+        }
+    }
+}
+
+/// How a `synchronize` request is answered.
+pub(super) enum Told {
+    /// With this.
+    Answer(Box<Answer>),
+    /// With what is read from here.
+    News(Box<(Pending, View)>),
 }
 
 /// A command, and whether it is worth a commit of its own.
@@ -101,13 +144,84 @@ impl Job {
     }
 }
 
-/// What answers a caller after the commit.
-type Answer = Box<dyn FnOnce(Result<&mut Delivery, &StoreError>) + Send>;
+/// What answers a caller when its group is on disk.
+type Reaction = Box<dyn FnOnce(Result<&mut Delivery, &StoreError>) + Send>;
 
 /// What answers are made from.
-pub(super) struct Delivery {
+struct Delivery {
     pending: std::vec::IntoIter<Pending>,
-    view: Box<dyn Fn() -> Result<View, StoreError>>,
+    /// A snapshot that holds the group; none while readers do not see it yet.
+    view: Option<ViewMaker>,
+}
+
+impl Delivery {
+    /// How the next `synchronize` request is answered.
+    fn next(&mut self) -> Result<Told, EngineError> {
+        let pending = self.pending.next().ok_or(EngineError::Stopping)?;
+        match &self.view {
+            Some(view) if !pending.is_quiet() => Ok(Told::News(Box::new((pending, view()?)))),
+            _ => Ok(Told::Answer(Box::new(pending.quiet_answer()))),
+        }
+    }
+}
+
+/// Jobs taken off the queue together.
+#[derive(Default)]
+struct Group {
+    commands: Vec<Command>,
+    /// Who waits for the end of the sitting.
+    shows: Vec<SyncSender<()>>,
+    stops: Vec<Reply<()>>,
+    /// Somebody waits for the commands.
+    eager: bool,
+}
+
+impl Group {
+    /// What waits in the queue, behind its first job.
+    fn of(first: Job, queue: &Receiver<Job>) -> Group {
+        let mut group = Group::default();
+        group.add(first);
+        for job in queue.try_iter().take(BATCH - 1) {
+            group.add(job);
+        }
+        group
+    }
+
+    fn add(&mut self, job: Job) {
+        match job.command {
+            Command::Stop { reply } => self.stops.push(reply),
+            Command::Show { done } => self.shows.push(done),
+            command => {
+                self.eager |= !job.lazy;
+                self.commands.push(command);
+            }
+        }
+    }
+
+    /// True when it may be done in the sitting that is open.
+    fn may_follow(&self) -> bool {
+        !self.stops() && self.shows.is_empty() && self.commands.iter().all(Command::is_small)
+    }
+
+    /// True when nobody waits for it.
+    fn can_wait(&self) -> bool {
+        !self.eager && !self.stops() && self.shows.is_empty()
+    }
+
+    fn stops(&self) -> bool {
+        !self.stops.is_empty()
+    }
+
+    fn tell_readers(&mut self) {
+        for done in self.shows.drain(..) {
+            // Who is gone does not wait.
+            let _ = done.try_send(());
+        }
+    }
+
+    fn tell_stopped(self) {
+        self.stops.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+    }
 }
 
 /// The writer.
@@ -120,6 +234,15 @@ pub(super) struct Writer {
     lazy: Vec<Command>,
 }
 
+/// How a sitting ended.
+#[derive(Default)]
+struct Sitting {
+    /// The group whose callers are answered when readers see it.
+    last: Option<Committed>,
+    /// What came and is to be done in another one.
+    next: Option<Group>,
+}
+
 impl Writer {
     pub(super) fn new(replica: Replica, shared: Arc<Shared>, path: Option<PathBuf>, name: String) -> Writer {
         Writer { replica, shared, path, name, lazy: Vec::new() }
@@ -128,103 +251,117 @@ impl Writer {
     /// Runs until it is told to stop or every handle is gone.
     pub(super) fn run(mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
-            let mut jobs = vec![first];
-            while jobs.len() < BATCH
-                && let Ok(job) = queue.try_recv()
-            {
-                jobs.push(job);
-            }
-            if self.group(jobs) {
-                return;
-            }
-        }
-    }
-
-    /// Does one group; true when it held the word to stop.
-    fn group(&mut self, jobs: Vec<Job>) -> bool {
-        let mut commands = std::mem::take(&mut self.lazy);
-        let mut stops = Vec::new();
-        let mut eager = false;
-        for job in jobs {
-            match job.command {
-                Command::Stop { reply } => stops.push(reply),
-                command => {
-                    eager |= !job.lazy;
-                    commands.push(command);
+            let mut next = Some(Group::of(first, queue));
+            while let Some(mut group) = next {
+                // No sitting is open here: readers see all that was answered.
+                group.tell_readers();
+                let mut commands = std::mem::take(&mut self.lazy);
+                commands.append(&mut group.commands);
+                if group.eager || group.stops() {
+                    next = self.sit(commands, queue);
+                } else {
+                    keep_last_acknowledgements(&mut commands);
+                    self.lazy = commands;
+                    next = None;
+                }
+                if group.stops() {
+                    return group.tell_stopped();
                 }
             }
         }
-        if eager || !stops.is_empty() {
-            self.commit(commands);
-        } else {
-            keep_last_acknowledgements(&mut commands);
-            self.lazy = commands;
-        }
-        let stop = !stops.is_empty();
-        for reply in stops {
-            let _ = reply.send(Ok(()));
-        }
-        stop
     }
 
-    fn commit(&mut self, commands: Vec<Command>) {
+    /// Does a group, and those that follow it closely; gives one that came and is to be done anew.
+    fn sit(&mut self, commands: Vec<Command>, queue: &Receiver<Job>) -> Option<Group> {
         if !self.replica.is_open() {
             self.reopen();
         }
         if !self.replica.is_open() {
             // What stands in for the store keeps nothing: whoever waits hears that the engine is gone.
             tracing::error!(commands = commands.len(), "nothing is taken while the store cannot be opened");
-            return;
+            return None;
         }
         let store = self.store();
-        let now_ms = wall_clock_ms();
-        let mut answers: Vec<Answer> = Vec::new();
-        let replica = &mut self.replica;
-        let result = store.write(|rows| -> Result<Committed, StoreError> {
-            let mut batch = Batch::new(replica, rows, now_ms);
-            for command in commands {
-                run(&mut batch, command, &mut answers)?;
-            }
-            batch.finish()
-        });
+        let mut reactions = Vec::new();
+        let result = store.write(|rows| self.groups(rows, commands, queue, &mut reactions));
         // One more handle would keep a failed store locked when it is opened again.
         drop(store);
         match result {
-            Ok(committed) => self.deliver(committed, answers),
-            Err(error) => self.fail(&error, answers),
+            Ok(sitting) => {
+                self.show();
+                if let Some(last) = sitting.last {
+                    self.deliver(last, reactions);
+                }
+                sitting.next
+            }
+            Err(error) => {
+                self.fail(&error, reactions);
+                None
+            }
         }
     }
 
-    fn deliver(&mut self, mut committed: Committed, answers: Vec<Answer>) {
-        let mirror = self.replica.mirror();
-        *self.shared.mirror.write().unwrap_or_else(PoisonError::into_inner) = mirror.clone();
-        let store = self.store();
-        let pending = std::mem::take(&mut committed.pending).into_iter();
+    /// The groups of one transaction. `reactions` are those of the group at hand.
+    fn groups(
+        &mut self,
+        rows: &mut crate::store::Writer<'_>,
+        mut commands: Vec<Command>,
+        queue: &Receiver<Job>,
+        reactions: &mut Vec<Reaction>,
+    ) -> Result<Sitting, StoreError> {
+        let Writer { replica, shared, lazy, .. } = self;
+        let mut batch = Batch::new(replica, rows, wall_clock_ms());
+        let mut sitting = Sitting::default();
+        for place in 1.. {
+            batch.set_now(wall_clock_ms());
+            for command in commands {
+                run(&mut batch, command, reactions)?;
+            }
+            let group = batch.end_group()?;
+            let is_known = !group.roster_changed && group.pending.iter().all(Pending::is_quiet);
+            if !(is_known && batch.secure()?) {
+                sitting.last = Some(group);
+                break;
+            }
+            shared.unshown.store(batch.has_written(), Ordering::Release);
+            tell(shared, group, None, std::mem::take(reactions));
+            if !batch.has_written() || place == SITTING {
+                break;
+            }
+            sitting.next = following(queue, lazy);
+            match sitting.next.take_if(|next| next.may_follow()) {
+                None => break,
+                Some(next) => commands = lazy.drain(..).chain(next.commands).collect(),
+            }
+        }
+        batch.seal()?;
+        Ok(sitting)
+    }
+
+    /// Readers see from here on what the store has.
+    fn show(&self) {
+        *self.shared.mirror.write().unwrap_or_else(PoisonError::into_inner) = self.replica.mirror();
+        self.shared.unshown.store(false, Ordering::Release);
+    }
+
+    fn deliver(&self, group: Committed, reactions: Vec<Reaction>) {
+        let (store, mirror) = (self.store(), self.replica.mirror());
         let view = Box::new(move || Ok(View::new(store.read()?, mirror.clone())));
-        let mut delivery = Delivery { pending, view };
-        for answer in answers {
-            answer(Ok(&mut delivery));
-        }
-        if committed.roster_changed {
-            let _ = self.shared.events.send(Arc::new(Event::Roster));
-        }
-        if !committed.clocks.is_empty() {
-            let event = Event::Committed { clocks: committed.clocks, changes: committed.changes };
-            let _ = self.shared.events.send(Arc::new(event));
-        }
+        tell(&self.shared, group, Some(view), reactions);
     }
 
-    /// Nothing was stored. The mirror is read again; after an I/O error the database must be opened again
-    /// first, its handle is dead.
-    fn fail(&mut self, error: &StoreError, answers: Vec<Answer>) {
+    /// Nothing of the group at hand was stored. The mirror is read again. The database must be opened again first
+    /// after an I/O error, its handle is dead; and when groups before it are in the journal alone.
+    fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) {
         tracing::error!(%error, "a commit failed, nothing of it was acknowledged");
-        for answer in answers {
-            answer(Err(error));
+        for react in reactions {
+            react(Err(error));
         }
-        if self.replica.reload().is_err() || matches!(error, StoreError::Database(_)) {
+        let unshown = self.shared.unshown.load(Ordering::Acquire);
+        if unshown || matches!(error, StoreError::Database(_)) || self.replica.reload().is_err() {
             self.reopen();
         }
-        *self.shared.mirror.write().unwrap_or_else(PoisonError::into_inner) = self.replica.mirror();
+        self.show();
     }
 
     fn reopen(&mut self) {
@@ -256,19 +393,44 @@ impl Writer {
     }
 }
 
+/// The next group, when it comes soon. What can wait is put to `lazy`.
+fn following(queue: &Receiver<Job>, lazy: &mut Vec<Command>) -> Option<Group> {
+    loop {
+        let mut group = Group::of(queue.recv_timeout(PAUSE).ok()?, queue);
+        if !group.can_wait() {
+            return Some(group);
+        }
+        lazy.append(&mut group.commands);
+    }
+}
+
+type ViewMaker = Box<dyn Fn() -> Result<View, StoreError>>;
+
+/// Answers the callers of a group that is on disk, and announces it.
+fn tell(shared: &Shared, mut group: Committed, view: Option<ViewMaker>, reactions: Vec<Reaction>) {
+    let pending = std::mem::take(&mut group.pending).into_iter();
+    let mut delivery = Delivery { pending, view };
+    for react in reactions {
+        react(Ok(&mut delivery));
+    }
+    if group.roster_changed {
+        let _ = shared.events.send(Arc::new(Event::Roster));
+    }
+    if !group.clocks.is_empty() {
+        let event = Event::Committed { clocks: group.clocks, changes: group.changes };
+        let _ = shared.events.send(Arc::new(event));
+    }
+}
+
 /// Does one command and says how its caller is answered once the commit is on disk. Only a failing store
 /// is an error here: everything else is an answer.
-fn run(batch: &mut Batch<'_, '_>, command: Command, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+fn run(batch: &mut Batch<'_, '_>, command: Command, answers: &mut Vec<Reaction>) -> Result<(), StoreError> {
     match command {
         Command::Synchronize { model, candidates, now_ms, reply } => {
             batch.set_now(now_ms);
             match split(batch.synchronize(*model, &candidates))? {
                 Ok(()) => answers.push(Box::new(move |delivery| {
-                    let ready = delivery.map_err(again).and_then(|delivery| {
-                        let pending = delivery.pending.next().ok_or(EngineError::Stopping)?;
-                        Ok((pending, (delivery.view)()?))
-                    });
-                    let _ = reply.send(ready);
+                    let _ = reply.send(delivery.map_err(again).and_then(Delivery::next));
                 })),
                 Err(error) => answers.push(refusal(reply, error)),
             }
@@ -301,9 +463,9 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, answers: &mut Vec<Answer>) -
             answers.push(either(reply, split(batch.remove(&guid, if_match.as_deref()))?));
         }
         Command::Resolve { id, value, reply } => {
-            answers.push(either(reply, split(batch.resolve(&id, &value))?))
+            answers.push(either(reply, split(batch.resolve(&id, &value))?));
         }
-        Command::Stop { .. } => {}
+        Command::Show { .. } | Command::Stop { .. } => {}
     }
     Ok(())
 }
@@ -316,20 +478,20 @@ fn split<T>(result: Result<T, EngineError>) -> Result<Result<T, EngineError>, St
     }
 }
 
-fn either<T: Send + 'static>(reply: Reply<T>, result: Result<T, EngineError>) -> Answer {
+fn either<T: Send + 'static>(reply: Reply<T>, result: Result<T, EngineError>) -> Reaction {
     match result {
         Ok(value) => success(reply, value),
         Err(error) => refusal(reply, error),
     }
 }
 
-fn success<T: Send + 'static>(reply: Reply<T>, value: T) -> Answer {
+fn success<T: Send + 'static>(reply: Reply<T>, value: T) -> Reaction {
     Box::new(move |delivery| {
         let _ = reply.send(delivery.map(|_| value).map_err(again));
     })
 }
 
-fn refusal<T: Send + 'static>(reply: Reply<T>, error: EngineError) -> Answer {
+fn refusal<T: Send + 'static>(reply: Reply<T>, error: EngineError) -> Reaction {
     Box::new(move |_| {
         let _ = reply.send(Err(error));
     })

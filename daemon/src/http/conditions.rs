@@ -15,6 +15,11 @@ enum Tags {
     Listed(Vec<(bool, String)>),
 }
 
+/// True when a write is conditional.
+pub(super) fn has_required(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_MATCH)
+}
+
 /// The tag that an item must still have for a write, where it is `current` now. `None`: no condition.
 ///
 /// # Errors

@@ -74,9 +74,18 @@ pub(super) async fn patch(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let sent = any_object(&headers, &body)?;
-    let now = find(&services, &guid, None)?;
-    let if_match = conditions::required(&headers, &now.etag)?;
-    let changed = members::changes(sent, &now.members)?;
+    // Most name nothing that has to be compared: the writer reads the marking anyway.
+    let now = if members::name_identity(&sent) || conditions::has_required(&headers) {
+        Some(find(&services, &guid, None)?)
+    } else {
+        None
+    };
+    let if_match = now.as_ref().map(|now| conditions::required(&headers, &now.etag)).transpose()?.flatten();
+    let changed = match members::changes(sent, now.as_ref().map(|now| &now.members)) {
+        Ok(changed) => changed,
+        // Of what is not there nothing else is said.
+        Err(problem) => return find(&services, &guid, None).and(Err(problem)),
+    };
     let done = services.engine.patch(&canonical(&guid)?, changed, if_match).await?;
     done.as_ref().map(told).ok_or_else(unknown)
 }
@@ -87,8 +96,11 @@ pub(super) async fn remove(
     Named(guid): Named,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let now = find(&services, &guid, None)?;
-    let if_match = conditions::required(&headers, &now.etag)?;
+    let if_match = if conditions::has_required(&headers) {
+        conditions::required(&headers, &find(&services, &guid, None)?.etag)?
+    } else {
+        None
+    };
     let done = services.engine.remove(&canonical(&guid)?, if_match).await?;
     done.as_ref().map(told).ok_or_else(unknown)
 }

@@ -31,6 +31,8 @@ pub struct Pending {
     pub(super) taken: Taken,
     pub(super) sent: HashMap<(SpaceNo, DocId), Sent>,
     pub(super) cursor_ms: i64,
+    /// There is nothing it must be told: its answer is known without reading.
+    pub(super) quiet: bool,
     request_account: Option<i64>,
     popup_account: Option<i64>,
     application_type: Value,
@@ -42,7 +44,7 @@ pub struct Pending {
 pub(super) struct Sent {
     /// Changes the item had when the request was done.
     pub changes: usize,
-    /// The app has it as it was then.
+    /// The app has it as it is.
     pub same: bool,
 }
 
@@ -60,10 +62,11 @@ impl Pending {
         }
     }
 
-    /// Items that a later request of the same commit changed again are news after all.
+    /// Items that a later request of the same group changed again are news after all.
     pub(super) fn forget_overtaken(&mut self, written: &HashMap<(SpaceNo, DocId), usize>) {
-        self.sent
-            .retain(|key, sent| sent.same && written.get(key).is_none_or(|changes| *changes == sent.changes));
+        for (key, sent) in &mut self.sent {
+            sent.same &= written.get(key).is_none_or(|changes| *changes == sent.changes);
+        }
     }
 
     /// Whether reading the answer is so little work that it is done where the request is, not on another thread.
@@ -77,16 +80,26 @@ impl Pending {
         self.covered.iter().map(news).sum::<u64>() <= SHORT
     }
 
-    /// Reads the answer from the snapshot after the commit.
-    pub fn answer(self, view: &View) -> Result<Answer> {
-        let mut answer = Answer {
+    /// True when [`quiet_answer`](Self::quiet_answer) is the answer.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// The answer that brings nothing but the cursor.
+    pub fn quiet_answer(&self) -> Answer {
+        Answer {
             errors: self.errors.clone(),
             account_application_id: self.application,
             application_type: self.application_type.clone(),
             last_sync: self.last_sync.clone(),
             cursor: utc_text(self.cursor_ms),
             ..Answer::default()
-        };
+        }
+    }
+
+    /// Reads the answer from the snapshot after the commit.
+    pub fn answer(self, view: &View) -> Result<Answer> {
+        let mut answer = self.quiet_answer();
         let (mut accounts, mut popups) = (BTreeMap::new(), BTreeMap::new());
         for space in &self.covered {
             let account = view.account_of(*space);

@@ -1,8 +1,7 @@
-//! One writing transaction: any number of requests, one sync.
+//! One writing transaction: any number of groups of requests, one sync each.
 //!
-//! Own records gather in one open run. When it is full, what fills pages is sealed and the rest stays open; when
-//! another space is written, and at the end, all of it is. Everything is visible to later requests of the same
-//! batch at once.
+//! Everything is visible to later requests of the same batch at once, and to readers when it ends. What it writes
+//! into the log is in `open.rs`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use quire_protocol::document::Document;
 use quire_protocol::document::{self, Projection};
 use quire_protocol::gate::Screened;
 use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
-use quire_protocol::limits::{MAX_SEGMENT_RECORDS, SEGMENT_TARGET};
-use quire_protocol::record::{RULES, Record, RecordKind, Segment, chain_start};
+use quire_protocol::record::chain_start;
 
 use super::bare::{complete, reference};
-use super::blocks::{Blocks, packs};
+use super::blocks::Blocks;
+use super::open::{OpenRun, Origin};
 use super::{Pending, Replica};
 use crate::engine::{Changed, EngineError};
 use crate::store::keys::{Key, Kind, SpaceNo};
@@ -33,23 +32,16 @@ pub struct Batch<'a, 't> {
     pub(super) now_ms: i64,
     pub(super) pending: Vec<Pending>,
     pub(super) blocks: Arc<Blocks>,
-    open: Option<OpenRun>,
+    pub(super) open: Option<OpenRun>,
     changes: Vec<Changed>,
-    touched: BTreeSet<SpaceNo>,
-    /// Changes that each document written in this batch has now.
+    /// Spaces that got records in this group.
+    pub(super) touched: BTreeSet<SpaceNo>,
+    /// Changes that each document written in this group has now.
     written: HashMap<(SpaceNo, DocId), usize>,
     pub(super) roster_changed: bool,
 }
 
-/// Own records that are not yet sealed.
-struct OpenRun {
-    space: SpaceNo,
-    arrival: u64,
-    weight: usize,
-    records: Vec<Record>,
-}
-
-/// What a batch did, to be announced after its commit.
+/// What a group of requests did, to be announced when it is on disk.
 #[derive(Debug, Default)]
 pub struct Committed {
     /// Clock of each space that got records.
@@ -58,7 +50,7 @@ pub struct Committed {
     pub changes: Vec<Changed>,
     /// Whether trust changed.
     pub roster_changed: bool,
-    /// `synchronize` requests whose answers are to be read from the snapshot after the commit.
+    /// `synchronize` requests, to be answered when it is on disk.
     pub pending: Vec<Pending>,
 }
 
@@ -85,25 +77,46 @@ impl<'a, 't> Batch<'a, 't> {
         self.now_ms = now_ms;
     }
 
-    /// Seals what is open and names the cursors of waiting answers. Commit after this, nothing else.
-    pub fn finish(mut self) -> Result<Committed> {
-        self.seal()?;
+    /// Ends a group: names the cursors of waiting answers. What it wrote may be [secured](Writer::secure) then, and
+    /// another group follow.
+    pub fn end_group(&mut self) -> Result<Committed> {
+        self.count_open();
         self.name_cursors()?;
-        for pending in &mut self.pending {
-            pending.forget_overtaken(&self.written);
+        let mut pending = std::mem::take(&mut self.pending);
+        let written = std::mem::take(&mut self.written);
+        for one in &mut pending {
+            one.forget_overtaken(&written);
+            one.quiet = self.has_no_news(one);
         }
         let names = &self.replica.mirror.names;
         let clock = |n: &SpaceNo| {
             let clock = self.replica.mirror.clocks.get(*n as usize).cloned().unwrap_or_default();
             names.space(*n).map(|space| (space.clone(), clock))
         };
-        let clocks = self.touched.iter().filter_map(clock).collect();
+        let clocks = std::mem::take(&mut self.touched).iter().filter_map(clock).collect();
         Ok(Committed {
             clocks,
-            changes: self.changes,
-            roster_changed: self.roster_changed,
-            pending: self.pending,
+            changes: std::mem::take(&mut self.changes),
+            roster_changed: std::mem::take(&mut self.roster_changed),
+            pending,
         })
+    }
+
+    /// Brings the groups that ended so far to the disk, while readers do not see them yet. False when only the
+    /// commit can do that; it must come then.
+    pub fn secure(&mut self) -> Result<bool> {
+        self.rows.secure()
+    }
+
+    /// True when there is anything to commit.
+    pub fn has_written(&self) -> bool {
+        self.rows.has_written()
+    }
+
+    /// Ends the one group and seals what is open. Commit after this, nothing else.
+    pub fn finish(mut self) -> Result<Committed> {
+        self.seal()?;
+        self.end_group()
     }
 
     /// The number of a space, given now when it is new.
@@ -169,12 +182,6 @@ impl<'a, 't> Batch<'a, 't> {
         document::load_saved(doc, saved, raws).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Own records of a log that are not sealed: number and arrival of the first, and all of them.
-    pub(super) fn open_records(&self, space: SpaceNo, log: Incarnation) -> Option<(u64, u64, &[Record])> {
-        let open = self.open.as_ref().filter(|open| open.space == space && log == self.replica.mirror.log)?;
-        Some((self.head(space, log).seq + 1, open.arrival, &open.records))
-    }
-
     pub(super) fn head(&self, space: SpaceNo, log: Incarnation) -> HeadRow {
         let kept = self.replica.heads.get(&(space, log)).copied();
         kept.unwrap_or_else(|| {
@@ -183,94 +190,24 @@ impl<'a, 't> Batch<'a, 't> {
         })
     }
 
-    /// Logs one own record; gives its place in the log and its arrival.
-    pub(super) fn log_own(
+    pub(super) fn set_head(
         &mut self,
         space: SpaceNo,
-        doc: DocId,
-        kind: RecordKind,
-        payload: Vec<u8>,
-    ) -> Result<(u64, u64)> {
-        let full = |open: &OpenRun| {
-            open.records.len() >= MAX_SEGMENT_RECORDS || open.weight + payload.len() > SEGMENT_TARGET
-        };
-        match &self.open {
-            Some(open) if open.space != space => self.seal()?,
-            Some(open) if full(open) => self.seal_pages()?,
-            _ => {}
-        }
-        let arrival = self.replica.mirror.next_arrival;
-        self.replica.mirror.next_arrival += 1;
-        let claimed_ms = u64::try_from(self.now_ms).unwrap_or(0);
-        let record = Record { doc, kind, rules: RULES, more: false, claimed_ms, payload };
-        let log = self.replica.mirror.log;
-        let before = self.head(space, log).seq;
-        let open =
-            self.open.get_or_insert_with(|| OpenRun { space, arrival, weight: 0, records: Vec::new() });
-        open.weight += record.weight();
-        open.records.push(record);
-        Ok((before + open.records.len() as u64, arrival))
-    }
-
-    /// Closes the open run, if there is one. What fills no page is a run of its own, so that more can join it.
-    pub(super) fn seal(&mut self) -> Result<()> {
-        if let Some((space, arrival, records, last)) = self.seal_full()? {
-            self.seal_run(space, arrival, records, vec![last])?;
-        }
-        Ok(())
-    }
-
-    /// Seals what fills pages. Records that do not fill the last one stay open.
-    fn seal_pages(&mut self) -> Result<()> {
-        let Some((space, arrival, records, last)) = self.seal_full()? else { return Ok(()) };
-        let weight: usize = records.iter().map(Record::weight).sum();
-        // Small or repetitive records may all fit one page: a run must have room for the next record.
-        if records.len() > MAX_SEGMENT_RECORDS / 2 || weight > SEGMENT_TARGET / 2 {
-            return self.seal_run(space, arrival, records, vec![last]);
-        }
-        self.open = Some(OpenRun { space, arrival, weight, records });
-        Ok(())
-    }
-
-    /// Seals all of the open run but its last pack; gives that: space, arrival, records, packed.
-    #[allow(clippy::type_complexity)]
-    fn seal_full(&mut self) -> Result<Option<(SpaceNo, u64, Vec<Record>, Vec<u8>)>> {
-        let Some(mut open) = self.open.take() else { return Ok(None) };
-        let mut full = packs(self.replica.mirror.log, &open.records);
-        let Some((count, last)) = full.pop() else { return Ok(None) };
-        let rest = open.records.split_off(open.records.len() - count);
-        let arrival = open.arrival + open.records.len() as u64;
-        if !full.is_empty() {
-            let full = full.into_iter().map(|(_, pack)| pack).collect();
-            self.seal_run(open.space, open.arrival, open.records, full)?;
-        }
-        Ok(Some((open.space, arrival, rest, last)))
-    }
-
-    fn seal_run(
-        &mut self,
-        space: SpaceNo,
-        arrival: u64,
-        records: Vec<Record>,
-        packs: Vec<Vec<u8>>,
+        log: Incarnation,
+        head: HeadRow,
+        origin: Origin,
     ) -> Result<()> {
-        let (name, log) = (self.name_of(space)?, self.replica.mirror.log);
-        let head = self.head(space, log);
-        let (run, chain) = Segment::seal(&name, log, (head.seq, &head.chain), records, &self.replica.key);
-        self.log_number(log)?;
-        let hi = run.hi();
-        self.keep((space, log), (run.lo, arrival), packs, run.seal)?;
-        self.set_head(space, log, HeadRow { seq: hi, chain })
+        self.put_of(origin, &Key::of(Kind::Head).space(space).log(log), &bytes(&head))?;
+        self.replica.heads.insert((space, log), head);
+        self.advance(space, log, head.seq);
+        Ok(())
     }
 
-    pub(super) fn set_head(&mut self, space: SpaceNo, log: Incarnation, head: HeadRow) -> Result<()> {
-        self.rows.put(&Key::of(Kind::Head).space(space).log(log), &bytes(&head))?;
-        self.replica.heads.insert((space, log), head);
+    /// The space's clock covers a log up to here.
+    pub(super) fn advance(&mut self, space: SpaceNo, log: Incarnation, seq: u64) {
         if let Some(clock) = Arc::make_mut(&mut self.replica.mirror.clocks).get_mut(space as usize) {
-            clock.advance(log, head.seq);
+            clock.advance(log, seq);
         }
-        self.touched.insert(space);
-        Ok(())
     }
 
     /// Folds one change that passed the gate into its row.

@@ -16,6 +16,7 @@ use quire_protocol::record::pack::{self, Pack};
 use quire_protocol::record::{Record, Seal};
 
 use super::Batch;
+use super::open::Origin;
 use crate::store::keys::{Key, Kind, SpaceNo, describe, last_number};
 use crate::store::rows::{ArrivalRow, bytes};
 use crate::store::{Result, Rows, StoreError};
@@ -108,6 +109,7 @@ impl Batch<'_, '_> {
         (mut lo, mut arrival): (u64, u64),
         packs: Vec<Vec<u8>>,
         seal: Seal,
+        origin: Origin,
     ) -> Result<()> {
         let last = packs.len() - 1;
         let mut seal = Some(seal);
@@ -115,22 +117,22 @@ impl Batch<'_, '_> {
             let count = pack::count(&pack).ok_or_else(|| damaged(log, lo))? as u64;
             let seal = if at == last { seal.take() } else { None };
             let block = Block { lo, count, arrival, opens: at == 0, seal, pack };
-            let block = if last == 0 { self.joined(space, log, block)? } else { block };
-            self.put_block(space, log, &block)?;
+            let block = if last == 0 { self.joined(space, log, block, origin)? } else { block };
+            self.put_block(space, log, &block, origin)?;
             (lo, arrival) = (lo + count, arrival + count);
         }
         Ok(())
     }
 
-    fn put_block(&mut self, space: SpaceNo, log: Incarnation, block: &Block) -> Result<()> {
-        self.rows.put(&block_key(space, log).number(block.lo), &block.encode())?;
+    fn put_block(&mut self, space: SpaceNo, log: Incarnation, block: &Block, origin: Origin) -> Result<()> {
+        self.put_of(origin, &block_key(space, log).number(block.lo), &block.encode())?;
         let row = ArrivalRow { space, log, lo: block.lo, count: block.count as u32 };
-        self.rows.put(&Key::of(Kind::Arrival).number(block.arrival), &bytes(&row))
+        self.put_of(origin, &Key::of(Kind::Arrival).number(block.arrival), &bytes(&row))
     }
 
     /// The block with those before it, which are removed, when it is its turn: blocks that are runs of their own,
     /// arrived one right after the other, and fit together.
-    fn joined(&mut self, space: SpaceNo, log: Incarnation, block: Block) -> Result<Block> {
+    fn joined(&mut self, space: SpaceNo, log: Incarnation, block: Block, origin: Origin) -> Result<Block> {
         if block.lo / JOIN_EVERY == (block.hi() + 1) / JOIN_EVERY {
             return Ok(block);
         }
@@ -138,7 +140,7 @@ impl Batch<'_, '_> {
         while !run.is_empty() {
             let packs: Vec<&[u8]> = run.iter().rev().chain([&block]).map(|block| &block.pack[..]).collect();
             if let Some(pack) = pack::join(&packs, PACK) {
-                return self.replace(space, log, &run, Block { pack, ..block });
+                return self.replace((space, log), &run, Block { pack, ..block }, origin);
             }
             // The farthest is the one that is joined already.
             run.pop();
@@ -165,10 +167,16 @@ impl Batch<'_, '_> {
     }
 
     /// Takes the rows of blocks away that were joined into one; gives that.
-    fn replace(&mut self, space: SpaceNo, log: Incarnation, run: &[Block], joined: Block) -> Result<Block> {
+    fn replace(
+        &mut self,
+        (space, log): (SpaceNo, Incarnation),
+        run: &[Block],
+        joined: Block,
+        origin: Origin,
+    ) -> Result<Block> {
         for block in run {
-            self.rows.remove(&block_key(space, log).number(block.lo))?;
-            self.rows.remove(&Key::of(Kind::Arrival).number(block.arrival))?;
+            self.remove_of(origin, &block_key(space, log).number(block.lo))?;
+            self.remove_of(origin, &Key::of(Kind::Arrival).number(block.arrival))?;
         }
         let count = joined.count + run.iter().map(|block| block.count).sum::<u64>();
         // The farthest was the beginning of them all.

@@ -60,10 +60,21 @@ impl Batch<'_, '_> {
         said: &Said,
         seen: &Seen<'_>,
     ) -> Result<Done, EngineError> {
+        match self.row(target.space, target.doc())? {
+            Some(row) => self.put_onto(target, row, said, seen),
+            None => self.create(target, said),
+        }
+    }
+
+    /// Writes what differs from its base onto an item that is here.
+    pub(super) fn put_onto(
+        &mut self,
+        target: Target<'_>,
+        row: DocRow,
+        said: &Said,
+        seen: &Seen<'_>,
+    ) -> Result<Done, EngineError> {
         let doc = target.doc();
-        let Some(row) = self.row(target.space, doc)? else {
-            return self.create(target, said);
-        };
         if row.projection.values.values().any(|value| matches!(value, Register::Blob(_))) {
             // Parts of a large value may still be in the open segment, where reading does not look.
             self.seal()?;

@@ -17,6 +17,7 @@ use quire_protocol::record::{RULES, Record, RecordKind, Segment, pack};
 
 use super::Batch;
 use super::blocks::packs;
+use super::open::Origin;
 use super::view::blob_part_key;
 use crate::engine::Ingested;
 use crate::store::keys::{Key, Kind, SpaceNo};
@@ -179,8 +180,9 @@ impl Batch<'_, '_> {
         self.replica.mirror.next_arrival += segment.records.len() as u64;
         let number = self.log_number(log)?;
         let packs = packs_of(log, segment, encoded);
-        self.keep((space, log), (segment.lo, first), packs, segment.seal.clone())?;
-        self.set_head(space, log, head)?;
+        self.keep((space, log), (segment.lo, first), packs, segment.seal.clone(), Origin::Peer)?;
+        self.set_head(space, log, head, Origin::Peer)?;
+        self.touched.insert(space);
         let place = |(i, record)| Placed {
             record,
             seq: segment.lo + i as u64,
@@ -201,6 +203,8 @@ impl Batch<'_, '_> {
     /// under a new log; what it had written and lost comes back as any other's.
     fn renew(&mut self) -> Result<()> {
         tracing::warn!("a peer knows more of this device's log than its store: it goes on under a new one");
+        // Its blocks lie beside those made of notes, in one log: no replay could tell them apart.
+        self.rows.bypass_journal();
         let fresh = (self.replica.mint)();
         let certificate = Certificate::issue(fresh, &self.replica.key);
         self.rows.put(&Key::of(Kind::Meta).bytes(meta::INCARNATION), &fresh.0)?;

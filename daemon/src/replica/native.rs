@@ -14,6 +14,7 @@ use quire_protocol::shapes::coerce::coerce;
 use serde_json::{Map, Value};
 
 use super::edit::{Seen, Target};
+use super::view::members_of;
 use super::{Batch, View, device, each};
 use crate::engine::{ConflictView, EngineError, ItemView, MarkingFilter};
 use crate::store::keys::{Key, Kind, SpaceNo, sixteen};
@@ -36,22 +37,8 @@ impl View {
         Ok(None)
     }
 
-    /// One item by its document.
-    pub fn item_of(&self, space: SpaceNo, doc: DocId) -> Result<Option<ItemView>> {
-        let (Some(row), Some(name)) = (self.row(space, doc)?, self.mirror().names.space(space)) else {
-            return Ok(None);
-        };
-        Ok(Some(self.item(space, name, doc, &row)))
-    }
-
     fn item(&self, number: SpaceNo, space: &Space, doc: DocId, row: &DocRow) -> ItemView {
-        ItemView {
-            space: space.clone(),
-            doc,
-            members: self.members(number, row),
-            etag: etag(row),
-            position: format!("{number:08x}{doc}"),
-        }
+        item((number, space), doc, row, self.members(number, row))
     }
 
     /// Markings in the order of spaces and documents.
@@ -189,16 +176,16 @@ impl View {
 }
 
 impl Batch<'_, '_> {
-    /// Changes members of a marking as it is now.
+    /// Changes members of a marking as it is now; gives it, or nothing when there is none.
     pub fn patch(
         &mut self,
         sync_guid: &str,
-        members: &Map<String, Value>,
+        changed: &Map<String, Value>,
         if_match: Option<&str>,
-    ) -> Result<bool, EngineError> {
-        let Some(space) = self.find(sync_guid, if_match)? else { return Ok(false) };
+    ) -> Result<Option<ItemView>, EngineError> {
+        let Some((space, row)) = self.find(sync_guid, if_match)? else { return Ok(None) };
         let mut coerced = Map::new();
-        for (name, value) in members {
+        for (name, value) in changed {
             let member = ItemKind::Marking.member(name);
             let member =
                 member.ok_or_else(|| EngineError::Member(format!("a marking has no member '{name}'")))?;
@@ -210,42 +197,62 @@ impl Batch<'_, '_> {
             coerced.insert(member.name.to_owned(), value);
         }
         let said = said(ItemKind::Marking, &coerced).map_err(|e| EngineError::Member(e.to_string()))?;
-        self.say(space, ItemKind::Marking, sync_guid, &said)?;
-        Ok(true)
+        self.say(space, sync_guid, row, &said).map(Some)
     }
 
-    /// Removes a marking as it is now.
-    pub fn remove(&mut self, sync_guid: &str, if_match: Option<&str>) -> Result<bool, EngineError> {
-        let Some(space) = self.find(sync_guid, if_match)? else { return Ok(false) };
+    /// Removes a marking as it is now; gives it, or nothing when there is none.
+    pub fn remove(
+        &mut self,
+        sync_guid: &str,
+        if_match: Option<&str>,
+    ) -> Result<Option<ItemView>, EngineError> {
+        let Some((space, row)) = self.find(sync_guid, if_match)? else { return Ok(None) };
         let said = Said { removed: Some(true), ..Said::default() };
-        self.say(space, ItemKind::Marking, sync_guid, &said)?;
-        Ok(true)
+        self.say(space, sync_guid, row, &said).map(Some)
     }
 
     fn say(
         &mut self,
         space: SpaceNo,
-        kind: ItemKind,
         identity: &str,
+        row: DocRow,
         said: &Said,
-    ) -> Result<(), EngineError> {
-        self.put(Target { space, kind, identity }, said, &Seen::Everything).map(drop)
+    ) -> Result<ItemView, EngineError> {
+        let target = Target { space, kind: ItemKind::Marking, identity };
+        let done = self.put_onto(target, row, said, &Seen::Everything)?;
+        Ok(self.shown(space, target.doc(), &done.row)?)
     }
 
-    fn find(&self, sync_guid: &str, if_match: Option<&str>) -> Result<Option<SpaceNo>, EngineError> {
+    /// An item as this batch left it.
+    fn shown(&mut self, number: SpaceNo, doc: DocId, row: &DocRow) -> Result<ItemView> {
+        if row.projection.values.values().any(|value| matches!(value, Register::Blob(_))) {
+            // Parts of a large value may still be in the open run, where reading does not look.
+            self.seal()?;
+        }
+        let space = self.name_of(number)?;
+        let account = space.account_number().unwrap_or(0);
+        let members = members_of(&*self.rows, (number, account), row);
+        Ok(item((number, &space), doc, row, members))
+    }
+
+    fn find(
+        &self,
+        sync_guid: &str,
+        if_match: Option<&str>,
+    ) -> Result<Option<(SpaceNo, DocRow)>, EngineError> {
         let doc = DocId::of(ItemKind::Marking, sync_guid);
         let names = Arc::clone(&self.replica.mirror.names);
         for (number, _) in names.spaces() {
             if let Some(row) = self.row(number, doc)? {
                 let holds = if_match.is_none_or(|wanted| wanted == etag(&row));
-                return if holds { Ok(Some(number)) } else { Err(EngineError::Stale) };
+                return if holds { Ok(Some((number, row))) } else { Err(EngineError::Stale) };
             }
         }
         Ok(None)
     }
 
     /// Settles a conflict with a value: a write that has seen every value of the key. Gives the item.
-    pub fn resolve(&mut self, id: &str, value: &Value) -> Result<Option<(SpaceNo, DocId)>, EngineError> {
+    pub fn resolve(&mut self, id: &str, value: &Value) -> Result<Option<ItemView>, EngineError> {
         let Some(((space, doc), member)) = read_conflict_id(id) else { return Ok(None) };
         let Some(row) = self.row(space, doc)? else { return Ok(None) };
         let Some(kind) = row.kind() else { return Ok(None) };
@@ -255,8 +262,8 @@ impl Batch<'_, '_> {
         }
         let edit = settling(kind, member, value)?;
         let identity = row.identity().to_owned();
-        self.write_present(Target { space, kind, identity: &identity }, row, edit)?;
-        Ok(Some((space, doc)))
+        let done = self.write_present(Target { space, kind, identity: &identity }, row, edit)?;
+        Ok(Some(self.shown(space, doc, &done.row)?))
     }
 
     /// Keeps what a peer says of the roster, as far as it holds; true when anything was new.
@@ -352,6 +359,16 @@ impl Batch<'_, '_> {
         let Some(number) = self.replica.mirror.names.space_number(space) else { return Ok(()) };
         self.rows.put(&Key::of(Kind::Acknowledged).device(peer).space(number), &bytes(clock))
     }
+}
+
+fn item(
+    (number, space): (SpaceNo, &Space),
+    doc: DocId,
+    row: &DocRow,
+    members: Map<String, Value>,
+) -> ItemView {
+    let (etag, position) = (etag(row), format!("{number:08x}{doc}"));
+    ItemView { space: space.clone(), doc, members, etag, position }
 }
 
 /// Names the state of an item on this daemon: the changes that made it, whatever order they came in.

@@ -223,6 +223,21 @@ impl Batch<'_, '_> {
         if pending.valid { self.forget_before(pending.application, pending.presented_ms) } else { Ok(()) }
     }
 
+    /// True when everything since the app's cursor is the app's own, and the app has it just so.
+    pub(super) fn has_no_news(&self, pending: &Pending) -> bool {
+        let mirror = &self.replica.mirror;
+        let own_alone = |space: &SpaceNo| {
+            let Some(seen) = pending.clocks.get(space) else { return false };
+            let now = mirror.clocks.get(*space as usize).into_iter().flat_map(Clock::iter);
+            now.into_iter().all(|(log, seq)| {
+                let taken =
+                    mirror.names.log_number(log).map(|n| pending.taken.count_after(*space, n, seen.get(log)));
+                seq.saturating_sub(seen.get(log)) == taken.unwrap_or(0)
+            })
+        };
+        pending.sent.values().all(|sent| sent.same) && pending.covered.iter().all(own_alone)
+    }
+
     /// A cursor already given that stands for just these clocks: asking again writes nothing.
     fn same_cursor(&self, pending: &Pending, now: &BTreeMap<SpaceNo, Clock>) -> Result<Option<i64>> {
         let stands = |row: &CursorRow| now.iter().all(|(space, clock)| row.clocks.get(space) == Some(clock));

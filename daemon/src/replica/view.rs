@@ -69,9 +69,7 @@ impl View {
 
     /// The documented members of an item.
     pub fn members(&self, space: SpaceNo, row: &DocRow) -> Map<String, Value> {
-        let naming = Naming { account: self.account_of(space), row_id: row.row_id };
-        let kind = row.kind().unwrap_or(quire_protocol::domain::Kind::Marking);
-        members(kind, &row.projection, naming, &|blob| read_blob(&self.reader, space, blob))
+        members_of(&self.reader, (space, self.account_of(space)), row)
     }
 
     /// The content of a large value.
@@ -199,6 +197,17 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// The documented members of an item in an account's space.
+pub(super) fn members_of(
+    rows: &impl Rows,
+    (space, account): (SpaceNo, i64),
+    row: &DocRow,
+) -> Map<String, Value> {
+    let naming = Naming { account, row_id: row.row_id };
+    let kind = row.kind().unwrap_or(quire_protocol::domain::Kind::Marking);
+    members(kind, &row.projection, naming, &|blob| read_blob(rows, space, blob))
 }
 
 /// Key of one part of a blob in one log.

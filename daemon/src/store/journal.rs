@@ -1,10 +1,11 @@
-//! The journal: a small commit group is appended here and synced, then redb takes it without a sync.
+//! The journal: a small commit group is appended here and synced; redb takes one or many of them later, without a
+//! sync.
 //!
 //! A commit of redb writes whole pages and its header; an entry of the journal is as long as the rows it holds,
 //! and its file never changes size, so the sync waits for those bytes alone. After a crash the entries since
-//! redb's last synced commit are put in again. Every commit has a number: an entry carries its own, a synced
-//! commit leaves its own in the row [`meta::JOURNAL`](super::rows::meta::JOURNAL) and thereby voids all entries
-//! up to it. So an entry is replayed onto the very state it was made on, or not at all.
+//! redb's last synced commit are put in again. Every entry has a number, and so has every synced commit, which
+//! leaves it in the row [`meta::JOURNAL`](super::rows::meta::JOURNAL) and thereby voids all entries up to it. So
+//! an entry is replayed onto the very state it was made on, or not at all.
 //!
 //! An entry is `length u32 | number u64 | rows | tag`, a row `key length u32 | value length u32 | key | value`,
 //! all little-endian; a value is kept with its row's tag, and one of length [`REMOVED`] is no value. The tag is
@@ -59,6 +60,18 @@ impl Entry {
         self.fits = false;
     }
 
+    /// Begins anew.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.resize(HEAD, 0);
+        self.fits = true;
+    }
+
+    /// True when every row is in the journal already.
+    fn is_empty(&self) -> bool {
+        self.fits && self.bytes.len() <= HEAD
+    }
+
     fn row(&mut self, key: &[u8], value: Option<&[u8]>) {
         let size = 2 * LENGTH + key.len() + value.map_or(0, <[u8]>::len);
         self.fits &= self.bytes.len() + size + TAG <= MAX_ENTRY;
@@ -81,10 +94,10 @@ impl Entry {
     }
 }
 
-/// How a commit group is made durable.
+/// How a transaction is made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Way {
-    /// By its entry, which is on disk: redb need not sync.
+    /// By its entries, which are on disk: redb need not sync.
     Journal,
     /// By a synced commit of redb; under this number, where there is a journal.
     Database(Option<u64>),
@@ -141,8 +154,7 @@ impl Journal {
             return Err(StoreError::Database(reason.into()));
         }
         let mut entry = std::mem::take(&mut self.spare);
-        entry.bytes.clear();
-        entry.bytes.resize(HEAD, 0);
+        entry.clear();
         entry.fits = self.disk.is_some() && self.phase != Phase::Without;
         Ok(entry)
     }
@@ -152,29 +164,55 @@ impl Journal {
         self.spare = entry;
     }
 
-    /// Takes a group: when it is small it is on disk after this. The journal is in doubt until [`Journal::done`].
-    pub(super) fn take(&mut self, mut entry: Entry) -> Result<Way> {
-        let small = self.is_for_journal(&entry);
-        self.then = std::mem::replace(&mut self.phase, Phase::InDoubt);
-        let number = self.last + 1;
-        if small {
-            entry.seal(&self.key, number);
-            self.append(&entry.bytes)?;
-        } else if self.then == Phase::Fresh {
-            self.then = Phase::Unmade;
+    /// Takes what a transaction has written so far: true when it is on disk, false when only a synced commit can
+    /// bring it there. The journal is in doubt until [`Journal::done`].
+    pub(super) fn secure(&mut self, entry: &mut Entry) -> Result<bool> {
+        if entry.is_empty() {
+            return Ok(true);
         }
-        self.spare = entry;
-        Ok(if small { Way::Journal } else { Way::Database(self.disk.as_ref().map(|_| number)) })
+        let before = self.phase;
+        self.doubt();
+        if !self.is_for_journal(entry) {
+            entry.bypass();
+            self.phase = if before == Phase::InDoubt { before } else { self.then };
+            return Ok(false);
+        }
+        entry.seal(&self.key, self.last + 1);
+        self.append(&entry.bytes)?;
+        self.last += 1;
+        self.end += entry.bytes.len();
+        entry.clear();
+        Ok(true)
     }
 
-    /// redb has committed the group.
+    /// Takes the rest of a transaction, which redb commits next.
+    pub(super) fn take(&mut self, mut entry: Entry) -> Result<Way> {
+        self.doubt();
+        let way = if self.secure(&mut entry)? {
+            Way::Journal
+        } else {
+            Way::Database(self.disk.as_ref().map(|_| self.last + 1))
+        };
+        self.spare = entry;
+        Ok(way)
+    }
+
+    /// redb has committed the transaction.
     pub(super) fn done(&mut self, way: Way) {
         self.phase = self.then;
-        self.last += 1;
-        self.end = match way {
-            Way::Journal => self.end + self.spare.bytes.len(),
-            Way::Database(_) => 0,
-        };
+        if let Way::Database(_) = way {
+            self.last += 1;
+            self.end = 0;
+            if self.phase == Phase::Fresh {
+                self.phase = Phase::Unmade;
+            }
+        }
+    }
+
+    fn doubt(&mut self) {
+        if self.phase != Phase::InDoubt {
+            self.then = std::mem::replace(&mut self.phase, Phase::InDoubt);
+        }
     }
 
     /// True when a synced commit of redb would make entries superfluous.
@@ -201,16 +239,16 @@ impl Journal {
 
     fn is_for_journal(&mut self, entry: &Entry) -> bool {
         let fits = entry.fits && self.end + entry.bytes.len() + TAG <= SIZE;
-        if fits && self.phase == Phase::Unmade {
+        if fits && self.then == Phase::Unmade {
             self.make();
         }
-        fits && self.phase == Phase::Ready
+        fits && self.then == Phase::Ready
     }
 
     /// A disk that is full for a new file may have room for a commit yet.
     fn make(&mut self) {
         let made = self.disk.as_mut().map_or(Ok(()), |disk| disk.make(SIZE));
-        self.phase = if made.is_ok() { Phase::Ready } else { Phase::Without };
+        self.then = if made.is_ok() { Phase::Ready } else { Phase::Without };
         if let Err(error) = made {
             tracing::warn!(%error, "the store's journal cannot be made: small writes take longer");
             self.forget();

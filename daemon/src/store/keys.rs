@@ -8,6 +8,7 @@
 //! | log number | `n` number | incarnation: logs are named by number in document rows |
 //! | head | `h` SPACE incarnation | last sequence number, chain |
 //! | block | `l` SPACE incarnation first-sequence | flags, arrival of its first record, seal, packed records |
+//! | open record | `o` SPACE incarnation sequence | [`super::rows::OpenRow`]: an own record in no block yet; after a crash only |
 //! | arrival | `a` arrival of the first record | SPACE, incarnation, first sequence, count |
 //! | document | `d` SPACE document | [`super::rows::Stored`]: all it says, or where its creation is |
 //! | conflict | `c` SPACE document | nothing: the document holds a conflict |
@@ -38,6 +39,7 @@ pub enum Kind {
     LogNumber = b'n',
     Head = b'h',
     Block = b'l',
+    Open = b'o',
     Arrival = b'a',
     Document = b'd',
     Conflict = b'c',

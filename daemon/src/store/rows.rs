@@ -8,6 +8,7 @@ use quire_protocol::document::Register;
 use quire_protocol::domain::Kind;
 use quire_protocol::id::{DocId, Incarnation};
 use quire_protocol::item::{IDENTITY, KIND};
+use quire_protocol::record::{Record, RecordKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,13 @@ impl Taken {
         })
     }
 
+    /// Records of a log above `after` that were taken.
+    pub fn count_after(&self, space: SpaceNo, log: u32, after: u64) -> u64 {
+        let ranges = self.0.get(&space).and_then(|logs| logs.get(&log));
+        let above = |(lo, hi): &(u64, u64)| (hi + 1).saturating_sub((*lo).max(after + 1));
+        ranges.into_iter().flatten().map(above).sum()
+    }
+
     /// True when nothing was taken.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -179,6 +187,39 @@ pub struct ArrivalRow {
     pub lo: u64,
     /// How many.
     pub count: u32,
+}
+
+/// An own record that was acknowledged before it came into a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRow {
+    /// Its arrival.
+    pub arrival: u64,
+    /// All of it.
+    pub record: Record,
+}
+
+/// A record but for its payload, which follows.
+type OpenHead = (u64, DocId, u8, u8, bool, u64);
+
+impl OpenRow {
+    /// The bytes of the row of a record.
+    pub fn encode(arrival: u64, record: &Record) -> Vec<u8> {
+        let Record { doc, kind, rules, more, claimed_ms, ref payload } = *record;
+        let head: OpenHead = (arrival, doc, kind.0, rules, more, claimed_ms);
+        [&bytes(&head)[..], payload].concat()
+    }
+
+    /// Reads the row.
+    pub fn decode(key: &[u8], value: &[u8]) -> Result<OpenRow> {
+        let unreadable = |_| StoreError::Unreadable(describe(key));
+        let ((arrival, doc, kind, rules, more, claimed_ms), payload): (OpenHead, _) =
+            postcard::take_from_bytes(value).map_err(unreadable)?;
+        let kind = RecordKind(kind);
+        Ok(OpenRow {
+            arrival,
+            record: Record { doc, kind, rules, more, claimed_ms, payload: payload.to_vec() },
+        })
+    }
 }
 
 /// Why a record is not folded.
@@ -301,6 +342,15 @@ mod tests {
     }
 
     #[test]
+    fn open_records_come_back() {
+        let (doc, kind) = (DocId([7; 16]), RecordKind::SEED);
+        let record = Record { doc, kind, rules: 1, more: true, claimed_ms: 1 << 41, payload: vec![1, 2, 3] };
+        let value = OpenRow::encode(300, &record);
+        assert_eq!(OpenRow::decode(b"o", &value).unwrap(), OpenRow { arrival: 300, record });
+        assert!(OpenRow::decode(b"o", &value[..9]).is_err());
+    }
+
+    #[test]
     fn taken_records_are_known_by_ranges() {
         let mut taken = Taken::default();
         for seq in [1, 2, 3, 7, 8] {
@@ -309,5 +359,7 @@ mod tests {
         let known: Vec<u64> = (0..10).filter(|n| taken.has(1, 4, *n)).collect();
         assert_eq!(known, [1, 2, 3, 7, 8]);
         assert!(!taken.has(2, 4, 1) && !taken.has(1, 5, 1));
+        let counts = [0, 1, 2, 3, 6, 7, 8, 9].map(|after| taken.count_after(1, 4, after));
+        assert_eq!(counts, [5, 4, 3, 2, 2, 1, 0, 0]);
     }
 }

@@ -7,13 +7,18 @@ use serde_json::{Map, Value};
 use crate::http::input::{bad, refuse_unknown};
 use crate::http::problem::Problem;
 
+/// True when a patch says which marking it means: [`changes`] has to know the marking then.
+pub(super) fn name_identity(sent: &Map<String, Value>) -> bool {
+    sent.keys().any(|name| Kind::Marking.member(name).is_some_and(is_identity))
+}
+
 /// What a patch changes, under the documented names. Of members that differ only in letter case the last counts.
 ///
 /// # Errors
 /// 400 for an unknown member, a value of another type, or an identity that is not the one of `current`.
 pub(super) fn changes(
     sent: Map<String, Value>,
-    current: &Map<String, Value>,
+    current: Option<&Map<String, Value>>,
 ) -> Result<Map<String, Value>, Problem> {
     let kind = Kind::Marking;
     let unknown = sent.keys().map(String::as_str).filter(|name| kind.member(name).is_none());
@@ -40,8 +45,8 @@ fn is_identity(member: &Member) -> bool {
     matches!(member.role, Role::Key | Role::RowId | Role::Account)
 }
 
-fn keeps(member: &Member, value: &Value, current: &Map<String, Value>) -> Result<(), Problem> {
-    if current.get(member.name) == Some(value) {
+fn keeps(member: &Member, value: &Value, current: Option<&Map<String, Value>>) -> Result<(), Problem> {
+    if current.is_some_and(|current| current.get(member.name) == Some(value)) {
         return Ok(());
     }
     let why = format!("`{}` says which marking this is and cannot be changed", member.name);
@@ -58,7 +63,7 @@ mod tests {
 
     fn of(sent: Value) -> Result<Value, Problem> {
         let current = json!({ "id": 7, "syncGuid": GUID, "AccountId": 3, "color": "red" });
-        let changed = changes(sent.as_object().unwrap().clone(), current.as_object().unwrap())?;
+        let changed = changes(sent.as_object().unwrap().clone(), current.as_object())?;
         Ok(Value::Object(changed))
     }
 
