@@ -1,7 +1,7 @@
 //! The engine without sockets: the documented request, cursors, merging, exchange of segments.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use quire_daemon::engine::{Engine, Event};
+use quire_daemon::engine::{Engine, Event, ItemView, MarkingFilter};
 use quire_protocol::clock::Clock;
 use quire_protocol::id::Space;
 use quire_protocol::identity::Scope;
@@ -255,10 +255,7 @@ async fn a_folder_copied_while_it_is_in_use_has_everything_acknowledged() {
     for n in 1..=9 {
         say(&a, &request(1, None, &[marking(n, &json!({"color": "red"}))])).await;
     }
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["quire.redb", "quire.journal", "boot-token"] {
-        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
-    }
+    let copy = as_a_crash_leaves(dir.path());
     let b = Engine::open(copy.path(), "a").unwrap();
     for n in 1..=9 {
         assert_eq!(shown(&b, n), shown(&a, n));
@@ -267,6 +264,120 @@ async fn a_folder_copied_while_it_is_in_use_has_everything_acknowledged() {
     a.stop().await;
     drop(a);
     assert!(!dir.path().join("quire.journal").exists(), "a stopped store is one file");
+}
+
+/// What a crash would leave of a folder, but for its identity: the copy has another inode.
+fn as_a_crash_leaves(folder: &std::path::Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["quire.redb", "quire.journal", "boot-token"] {
+        std::fs::copy(folder.join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
+/// Answers come before records are sealed: a crash then leaves them open, and they are sealed to the same log.
+#[tokio::test]
+async fn records_that_a_crash_left_open_come_back_to_the_same_log() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::account(3));
+    let (a, b) = (Engine::open(dir.path(), "a").unwrap(), Engine::in_memory("b").unwrap());
+    trust(&a, &b).await;
+    // Notes with a seed, a large value in parts and another space are in it too.
+    let large = "part of a value that is kept outside of its document ".repeat(2_000);
+    let mut cursor = say(&a, &request(1, None, &[marking(1, &json!({"note": "begun"}))])).await.cursor;
+    let mut copies = Vec::new();
+    for n in 2..=40u8 {
+        let more = match n % 4 {
+            0 => json!({"note": format!("note {n}")}),
+            1 => json!({"selectionOuterHtml": if n == 21 { &large } else { "short" }}),
+            2 => json!({"AccountId": 4}),
+            _ => json!({"color": "red"}),
+        };
+        cursor = say(&a, &request(1, Some(&cursor), &[marking(n, &more)])).await.cursor;
+        let edit = json!({"color": format!("#{n:06}")}).as_object().unwrap().clone();
+        let guid = uuid::Uuid::from_bytes([1; 16]).to_string();
+        assert_eq!(a.patch(&guid, edit, None).await.unwrap().unwrap().members["color"], format!("#{n:06}"));
+        if n % 13 == 0 {
+            copies.push((n, as_a_crash_leaves(dir.path())));
+        }
+    }
+    let log = a.mirror().log;
+    for (n, copy) in copies {
+        let again = Engine::open(copy.path(), "a").unwrap();
+        assert_ne!(again.mirror().log, log, "a copy");
+        assert_eq!(shown(&again, n), shown(&a, n));
+        assert_eq!(shown(&again, 1)["color"], format!("#{n:06}"));
+        let (clock, rows) = (again.clock(&space).unwrap(), again.markings(&everything()).unwrap());
+        assert!(rows.iter().all(|row| row.members["id"] == row_number(&a, row)), "rows keep their numbers");
+        exchange_as(&a, &again, &b).await;
+        assert_eq!(b.clock(&space).unwrap().get(log), clock.get(log), "its segments hold");
+    }
+    exchange(&a, &b).await;
+    assert_eq!(b.clock(&space), a.clock(&space), "and those of the original follow them");
+    for n in 1..=40 {
+        assert_eq!(shown(&b, n), shown(&a, n));
+    }
+}
+
+fn everything() -> MarkingFilter {
+    MarkingFilter { account: None, book: None, removed: None, after: None, limit: 1000 }
+}
+
+fn row_number(engine: &Engine, row: &ItemView) -> Value {
+    let guid = row.members["syncGuid"].as_str().unwrap();
+    engine.marking(guid, None).unwrap().unwrap().members["id"].clone()
+}
+
+/// What `copy`, a copy of `original`, has is taken by a peer of the original.
+async fn exchange_as(original: &Engine, copy: &Engine, to: &Engine) {
+    for (space, _) in original.clocks_for(to.card().id()) {
+        let after = to.clock(&space).unwrap_or_default();
+        let segments = copy.fetch(&space, &after, 1 << 30).unwrap();
+        let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
+        for done in to.ingest(original.card().id(), segments).await.unwrap() {
+            assert_eq!(done.refused, None);
+        }
+    }
+}
+
+/// Readers on other threads see all that was answered, however many writes are done together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_answered_is_read_by_everybody_at_once() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::account(3));
+    let a = Engine::open(dir.path(), "a").unwrap();
+    say(&a, &request(1, None, &(1..=4).map(|n| marking(n, &json!({}))).collect::<Vec<_>>())).await;
+    let writers = (1..=4u8).map(|n| {
+        let (a, space) = (a.clone(), space.clone());
+        tokio::spawn(async move {
+            let guid = uuid::Uuid::from_bytes([n; 16]).to_string();
+            for round in 0..150 {
+                let edit = json!({"color": format!("{round}")}).as_object().unwrap().clone();
+                let clock = a.clock(&space).unwrap();
+                let told = a.patch(&guid, edit, None).await.unwrap().unwrap();
+                // Reading at every time of a sitting: at once, and after others wrote.
+                if round % 3 != 0 {
+                    let read = a.marking(&guid, None).unwrap().unwrap();
+                    assert_eq!((&read.members, read.etag), (&told.members, told.etag));
+                    assert!(a.clock(&space).unwrap().ahead_of(&clock) > 0);
+                }
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(a.changes_after(0, 1000).unwrap().unwrap().len(), 5 + 600, "with the account");
+}
+
+#[tokio::test]
+async fn an_item_without_a_guid_is_told_its_own_whatever_the_cursor() {
+    let a = Engine::in_memory("a").unwrap();
+    let cursor = say(&a, &request(1, None, &[marking(1, &json!({}))])).await.cursor;
+    let mut nameless = marking(2, &json!({"note": "without a name"}));
+    nameless.as_object_mut().unwrap().remove("syncGuid");
+    let answer = say(&a, &request(1, Some(&cursor), &[nameless])).await;
+    assert_eq!(answer.markings.len(), 1);
+    assert_eq!(answer.markings[0]["note"], "without a name");
+    assert!(answer.markings[0]["syncGuid"].is_string());
 }
 
 #[tokio::test]

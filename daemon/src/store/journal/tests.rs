@@ -331,3 +331,81 @@ fn a_reader_that_outlives_the_store_does_not_keep_the_journal() {
     drop(reader);
     assert_eq!(state(&machine.after_power_cut().open().unwrap()), last);
 }
+
+/// A transaction of several groups, each secured, until `stop` ends it with an error. What is noted is derived again
+/// at its end only.
+fn sitting(store: &Store, numbers: std::ops::Range<u8>, each: &mut dyn FnMut(u8), fails: bool) -> Result<()> {
+    write(store, |rows| {
+        for n in numbers {
+            rows.put(&[b'x', n], &[n; 20])?;
+            rows.remove(&[b'x', n.wrapping_sub(2)])?;
+            rows.note(&[b'x', b'n', n], &[n]);
+            assert!(rows.secure()?);
+            each(n);
+        }
+        rows.put_derived(b"x-derived", b"of all notes")?;
+        if fails { Err(failed("on purpose")) } else { Ok(()) }
+    })
+}
+
+#[test]
+fn each_secured_group_outlasts_a_crash_before_its_transaction_ends() {
+    let machine = Machine::default();
+    let store = store(&machine);
+    group(&store, 1).unwrap();
+    let syncs = machine.counts();
+    let mut left = Vec::new();
+    sitting(&store, 2..6, &mut |n| left.push((n, machine.after_power_cut())), false).unwrap();
+    let counts = machine.counts();
+    assert_eq!(
+        (counts.journal_syncs - syncs.journal_syncs, counts.database_syncs),
+        (4, syncs.database_syncs)
+    );
+    let ended = state(&store);
+    assert_eq!(ended.get(&b"x-derived"[..]).map(Vec::as_slice), Some(&b"of all notes"[..]));
+    assert!(!ended.contains_key(&[b'x', b'n', 5][..]), "a note is for a crash alone");
+    for (n, cut) in left {
+        let again = state(&cut.open().unwrap());
+        for one in 2..=5 {
+            assert_eq!(again.contains_key(&[b'x', b'n', one][..]), one <= n, "note {one} after group {n}");
+        }
+        assert!(again.contains_key(&[b'x', n][..]) && !again.contains_key(&[b'x', n + 1][..]));
+        assert!(!again.contains_key(&b"x-derived"[..]));
+    }
+    // The end of the transaction is on no disk: its groups are, as before.
+    let again = state(&machine.after_power_cut().open().unwrap());
+    assert!(again.contains_key(&[b'x', b'n', 5][..]) && !again.contains_key(&b"x-derived"[..]));
+    // A synced commit makes the notes void.
+    large(&store, 1).unwrap();
+    assert_eq!(state(&machine.after_power_cut().open().unwrap()), state(&store));
+}
+
+#[test]
+fn a_transaction_that_fails_after_a_secured_group_needs_the_store_opened_again() {
+    let machine = Machine::default();
+    let store = store(&machine);
+    group(&store, 1).unwrap();
+    assert!(sitting(&store, 2..4, &mut |_| {}, true).is_err());
+    assert!(group(&store, 9).is_err(), "the table is behind the journal");
+    let again = state(&machine.after_power_cut().open().unwrap());
+    assert!(again.contains_key(&[b'x', 3][..]) && !again.contains_key(&[b'x', 9][..]));
+}
+
+#[test]
+fn what_the_journal_cannot_take_is_for_the_end_of_the_transaction() {
+    let machine = Machine::default();
+    let store = store(&machine);
+    write(&store, |rows| {
+        assert!(rows.secure()?, "nothing is to be brought anywhere");
+        rows.put(b"x1", b"one")?;
+        assert!(rows.secure()?);
+        rows.put(b"x2", &vec![2; MAX_ENTRY])?;
+        assert!(!rows.secure()?);
+        rows.put(b"x3", b"three")?;
+        assert!(!rows.secure()?, "nor what comes after");
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(state(&machine.after_power_cut().open().unwrap()), state(&store));
+    assert_eq!(state(&store).len(), 4);
+}
