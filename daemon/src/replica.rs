@@ -169,7 +169,7 @@ impl Replica {
             unpaired: Vec::new(),
             last_cursor: HashMap::new(),
             documents: LruCache::new(capacity),
-            codec: RowCodec::new()?,
+            codec: RowCodec::default(),
             mint: Box::new(|| Incarnation(crate::random::bytes())),
         };
         replica.reload()?;

@@ -1,7 +1,7 @@
 //! The gate: no change reaches Automerge, or is acknowledged, before it passed here.
 //!
 //! Automerge 0.12 panics on 54 well-chosen bytes and accepts 63 others that it can never load again
-//! (measured; `ARCHITECTURE.md`, decision 15). The verdict is a pure function of the record and its causal
+//! (measured with a fuzzer). The verdict is a pure function of the record and its causal
 //! past, versioned by [`crate::record::RULES`], so that every replica sets the same records aside.
 //!
 //! Order matters: everything is bounded before memory is taken, and each step only sees what the one

@@ -1,7 +1,7 @@
 //! Items that are nothing but their creation: their rows say where its records are, and are completed from them.
 
 use quire_protocol::change::id_of;
-use quire_protocol::document::project_bare;
+use quire_protocol::document::{self, project_bare};
 use quire_protocol::id::{ChangeId, DocId};
 use quire_protocol::record::Record;
 
@@ -17,17 +17,34 @@ pub(super) fn complete(stored: Stored, record: impl Fn(u32, u64) -> Result<(Reco
         Stored::Whole(row) => return Ok(row),
         Stored::Bare(bare) => bare,
     };
-    let (first, row_id) = record(bare.log, bare.seq)?;
-    let second = if bare.seed { Some(record(bare.log, bare.seq + 1)?.0) } else { None };
-    let projection = match &second {
-        Some(creation) => project_bare(&creation.payload, Some(&first.payload)),
-        None => project_bare(&first.payload, None),
+    let (records, row_id) = records(bare, record)?;
+    let projection = match &records[..] {
+        [seed, creation] => project_bare(&creation.payload, Some(&seed.payload)),
+        [creation] => project_bare(&creation.payload, None),
+        _ => None,
     };
-    let projection =
-        projection.ok_or_else(|| StoreError::Damaged(format!("the creation of document {}", first.doc)))?;
-    let raws = [Some(&first), second.as_ref()].into_iter().flatten().zip(bare.seq..);
-    let changes = raws.map(|(record, seq)| reference(id_of(&record.payload), bare.log, seq)).collect();
-    Ok(DocRow { row_id, changes, snapshot: None, projection })
+    let projection = projection.ok_or_else(|| damaged(&records))?;
+    Ok(DocRow { row_id, changes: references(&records, bare), snapshot: None, projection })
+}
+
+/// The records of a bare item, and the arrival of the first.
+fn records(bare: Bare, record: impl Fn(u32, u64) -> Result<(Record, u64)>) -> Result<(Vec<Record>, u64)> {
+    let (first, row_id) = record(bare.log, bare.seq)?;
+    let mut records = vec![first];
+    if bare.seed {
+        records.push(record(bare.log, bare.seq + 1)?.0);
+    }
+    Ok((records, row_id))
+}
+
+fn references(records: &[Record], bare: Bare) -> Vec<ChangeRef> {
+    let named = records.iter().zip(bare.seq..);
+    named.map(|(record, seq)| reference(id_of(&record.payload), bare.log, seq)).collect()
+}
+
+fn damaged(records: &[Record]) -> StoreError {
+    let doc = records.first().map_or_else(String::new, |first| first.doc.to_string());
+    StoreError::Damaged(format!("the creation of document {doc}"))
 }
 
 /// How a row names a change.
@@ -38,28 +55,30 @@ pub(super) fn reference(change: ChangeId, log: u32, seq: u64) -> ChangeRef {
 }
 
 impl Batch<'_, '_> {
-    /// Writes the row of a new item: where its records are, when they say the same as the row would.
+    /// The row of a bare item. Who asks for it here writes to it next: its document is kept loaded.
+    pub(super) fn load_bare(&mut self, space: SpaceNo, doc: DocId, bare: Bare) -> Result<DocRow> {
+        let (records, row_id) = records(bare, |log, seq| self.record(space, log, seq))?;
+        let changes = references(&records, bare);
+        let raws = records.iter().map(|record| record.payload.clone()).collect();
+        let loaded = document::load(doc, raws).map_err(|_| damaged(&records))?;
+        let projection = loaded.project();
+        self.replica.documents.put((space, doc), loaded);
+        Ok(DocRow { row_id, changes, snapshot: None, projection })
+    }
+
+    /// Writes the row of a new item: where the records are that say all of it. Read from them it is what
+    /// `admit_creation` gave for them.
     pub(super) fn begin(
         &mut self,
         (space, doc): (SpaceNo, DocId),
         row: &mut DocRow,
         places: &[(ChangeId, u32, u64)],
-        raws: &[&[u8]],
     ) -> Result<()> {
         row.changes = places.iter().map(|(change, log, seq)| reference(*change, *log, *seq)).collect();
         self.note_written((space, doc), row.changes.len());
-        let read = match raws {
-            [creation] => project_bare(creation, None),
-            [seed, creation] => project_bare(creation, Some(seed)),
-            _ => None,
-        };
-        match row.changes[..] {
-            [ChangeRef { log, seq, .. }, ..] if read.as_ref() == Some(&row.projection) => {
-                let bare = Bare { log, seq, seed: raws.len() > 1 };
-                self.rows.put(&Key::of(Kind::Document).space(space).doc(doc), &bare.encode())
-            }
-            _ => self.put_row(space, doc, row, false),
-        }
+        let Some(ChangeRef { log, seq, .. }) = row.changes.first().copied() else { return Ok(()) };
+        let bare = Bare { log, seq, seed: row.changes.len() > 1 };
+        self.rows.put(&Key::of(Kind::Document).space(space).doc(doc), &bare.encode())
     }
 
     /// A record and its arrival, also when it is not sealed yet.

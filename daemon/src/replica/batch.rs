@@ -13,13 +13,13 @@ use quire_protocol::gate::Screened;
 use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::record::chain_start;
 
-use super::bare::{complete, reference};
+use super::bare::reference;
 use super::blocks::Blocks;
 use super::open::{OpenRun, Origin};
 use super::{Pending, Replica};
 use crate::engine::{Changed, EngineError};
 use crate::store::keys::{Key, Kind, SpaceNo};
-use crate::store::rows::{DocRow, HeadRow, bytes, decode_doc};
+use crate::store::rows::{DocRow, HeadRow, Stored, bytes, decode_doc};
 use crate::store::{Result, Rows, StoreError, Writer};
 
 /// Changes after which a document is saved whole, so that loading it need not apply them one by one.
@@ -146,11 +146,13 @@ impl<'a, 't> Batch<'a, 't> {
     }
 
     /// A document's row.
-    pub(super) fn row(&self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
+    pub(super) fn row(&mut self, space: SpaceNo, doc: DocId) -> Result<Option<DocRow>> {
         let key = Key::of(Kind::Document).space(space).doc(doc);
         let Some(value) = self.rows.get(&key)? else { return Ok(None) };
-        let record = |log, seq| self.record(space, log, seq);
-        complete(decode_doc(&key, &value)?, record).map(Some)
+        match decode_doc(&key, &value)? {
+            Stored::Whole(row) => Ok(Some(row)),
+            Stored::Bare(bare) => self.load_bare(space, doc, bare).map(Some),
+        }
     }
 
     /// Writes a document's row, and whether it holds a conflict.
@@ -165,10 +167,11 @@ impl<'a, 't> Batch<'a, 't> {
         }
     }
 
-    /// The loaded document of a row; from memory when it was used lately.
+    /// The loaded document of a row; from memory when it was used lately. It is no longer there then: who writes to
+    /// it puts the new one in its place.
     pub(super) fn document(&mut self, space: SpaceNo, doc: DocId, row: &DocRow) -> Result<Document> {
-        if let Some(loaded) = self.replica.documents.get(&(space, doc)) {
-            return Ok(loaded.clone());
+        if let Some(loaded) = self.replica.documents.pop(&(space, doc)) {
+            return Ok(loaded);
         }
         let damaged = |reason: String| StoreError::Damaged(reason);
         let skip = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);

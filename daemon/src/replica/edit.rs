@@ -206,8 +206,7 @@ impl Batch<'_, '_> {
             written.push(seq);
             arrival = at;
         }
-        let raws: Vec<&[u8]> = screened.iter().map(Screened::raw).collect();
-        self.begin((space, doc), &mut row, &places, &raws)?;
+        self.begin((space, doc), &mut row, &places)?;
         self.changed(arrival, space, &row, log)?;
         Ok(Done { row, written, base: Projection::default() })
     }

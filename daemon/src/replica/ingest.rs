@@ -4,6 +4,7 @@
 //! chain, signature, dependencies. What a record then says is judged by the gate, and a record that fails is set
 //! aside; it stays in its log, so that the chain holds and others can be served.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -41,6 +42,19 @@ pub(super) fn read_blob_payload(payload: &[u8]) -> Option<(BlobRef, u64, &[u8])>
     Some((BlobRef { hash: hash.try_into().ok()?, length }, part, rest))
 }
 
+/// Rows of documents as they were before a segment; `None` where there was none.
+type ReadRows = HashMap<DocId, Option<DocRow>>;
+
+/// Rows kept from one look at a segment to the next: what one person's edit touches, not what a first sync brings.
+const READ_ROWS: usize = 64;
+
+/// A segment that may be kept.
+struct Examined {
+    segment: Segment,
+    head: HeadRow,
+    rows: ReadRows,
+}
+
 /// One record with its place.
 struct Placed<'r> {
     record: &'r Record,
@@ -70,10 +84,10 @@ impl Batch<'_, '_> {
             return Ok(done(have, None));
         }
         match self.examine(peer, space, log, encoded, have) {
-            Ok((segment, head)) => {
-                let number = self.space(space)?;
-                self.take(number, log, &segment, encoded, head)?;
-                Ok(done(segment.hi(), None))
+            Ok(examined) => {
+                let (number, hi) = (self.space(space)?, examined.segment.hi());
+                self.take(number, log, examined, encoded)?;
+                Ok(done(hi, None))
             }
             Err(reason) => Ok(done(have, Some(reason))),
         }
@@ -87,7 +101,7 @@ impl Batch<'_, '_> {
         log: Incarnation,
         encoded: &[u8],
         have: u64,
-    ) -> Result<(Segment, HeadRow), String> {
+    ) -> Result<Examined, String> {
         let mirror = &self.replica.mirror;
         if !mirror.rights(peer, space).allow(Rights::READ) {
             return Err("the sender does not share this space".into());
@@ -107,26 +121,28 @@ impl Batch<'_, '_> {
             None => HeadRow { seq: 0, chain: quire_protocol::record::chain_start(space, log) },
         };
         let chain = segment.verify(space, log, &head.chain, &author).map_err(|error| error.to_string())?;
-        self.check_dependencies(space, &segment)?;
+        let rows = self.check_dependencies(space, &segment)?;
         let head = HeadRow { seq: segment.hi(), chain };
-        Ok((segment, head))
+        Ok(Examined { segment, head, rows })
     }
 
-    /// Records are taken only with all they depend on: then every prefix of what is here is whole.
-    fn check_dependencies(&self, space: &Space, segment: &Segment) -> Result<(), String> {
+    /// Records are taken only with all they depend on: then every prefix of what is here is whole. Gives the rows
+    /// that were read.
+    fn check_dependencies(&mut self, space: &Space, segment: &Segment) -> Result<ReadRows, String> {
         let number = self.replica.mirror.names.space_number(space);
         let mut here: HashSet<[u8; 8]> = HashSet::new();
-        let mut rows: HashMap<DocId, HashSet<[u8; 8]>> = HashMap::new();
+        let mut known: HashMap<DocId, HashSet<[u8; 8]>> = HashMap::new();
+        let mut rows = ReadRows::new();
         for record in &segment.records {
             if !foldable(record) {
                 continue;
             }
             let Some(scan) = quire_protocol::gate::prescan(&record.payload) else { continue };
-            let known = match rows.entry(record.doc) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    let known = self.known_changes(number, record.doc).map_err(|error| error.to_string())?;
-                    entry.insert(known)
+            let known = match known.entry(record.doc) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let known = self.known_changes(number, record.doc, &mut rows);
+                    entry.insert(known.map_err(|error| error.to_string())?)
                 }
             };
             let missing = |dep: &&[u8; 32]| !known.contains(&dep[..8]) && !here.contains(&dep[..8]);
@@ -135,17 +151,24 @@ impl Batch<'_, '_> {
             }
             here.insert(short(id_of(&record.payload)));
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// Beginnings of the hashes of a document's changes: folded, set aside, and its genesis.
-    fn known_changes(&self, space: Option<SpaceNo>, doc: DocId) -> Result<HashSet<[u8; 8]>> {
+    fn known_changes(
+        &mut self,
+        space: Option<SpaceNo>,
+        doc: DocId,
+        rows: &mut ReadRows,
+    ) -> Result<HashSet<[u8; 8]>> {
         let mut known = HashSet::from([short(genesis(doc).id())]);
         let Some(space) = space else { return Ok(known) };
-        if let Some(row) = self.row(space, doc)? {
-            known.extend(row.changes.iter().map(|change| change.short));
-        }
+        let row = self.row(space, doc)?;
+        known.extend(row.iter().flat_map(|row| &row.changes).map(|change| change.short));
         known.extend(self.asides(space, doc)?.into_iter().map(|row| short(ChangeId(row.change))));
+        if rows.len() < READ_ROWS {
+            rows.insert(doc, row);
+        }
         Ok(known)
     }
 
@@ -164,14 +187,8 @@ impl Batch<'_, '_> {
     }
 
     /// Keeps a verified segment and folds its records.
-    fn take(
-        &mut self,
-        space: SpaceNo,
-        log: Incarnation,
-        segment: &Segment,
-        encoded: &[u8],
-        head: HeadRow,
-    ) -> Result<()> {
+    fn take(&mut self, space: SpaceNo, log: Incarnation, examined: Examined, encoded: &[u8]) -> Result<()> {
+        let Examined { segment, head, mut rows } = examined;
         self.seal()?;
         if log == self.replica.mirror.log {
             self.renew()?;
@@ -179,7 +196,7 @@ impl Batch<'_, '_> {
         let first = self.replica.mirror.next_arrival;
         self.replica.mirror.next_arrival += segment.records.len() as u64;
         let number = self.log_number(log)?;
-        let packs = packs_of(log, segment, encoded);
+        let packs = packs_of(log, &segment, encoded);
         self.keep((space, log), (segment.lo, first), packs, segment.seal.clone(), Origin::Peer)?;
         self.set_head(space, log, head, Origin::Peer)?;
         self.touched.insert(space);
@@ -194,7 +211,7 @@ impl Batch<'_, '_> {
         let placed: Vec<Placed<'_>> = segment.records.iter().enumerate().map(place).collect();
         let mut at = 0;
         while at < placed.len() {
-            at += self.fold_next(space, &placed[at..])?;
+            at += self.fold_next(space, &placed[at..], &mut rows)?;
         }
         Ok(())
     }
@@ -216,13 +233,17 @@ impl Batch<'_, '_> {
     }
 
     /// Folds the first record, or the first two when they begin an item together; gives how many.
-    fn fold_next(&mut self, space: SpaceNo, placed: &[Placed<'_>]) -> Result<usize> {
+    fn fold_next(&mut self, space: SpaceNo, placed: &[Placed<'_>], rows: &mut ReadRows) -> Result<usize> {
         let first = &placed[0];
         if first.record.kind == RecordKind::BLOB {
             self.index_blob(space, first)?;
             return Ok(1);
         }
-        let row = self.row(space, first.record.doc)?;
+        // What was read stands until the first record of its document.
+        let row = match rows.remove(&first.record.doc) {
+            Some(row) => row,
+            None => self.row(space, first.record.doc)?,
+        };
         if row.is_none()
             && let Some(used) = self.fold_creation(space, placed)?
         {
@@ -254,8 +275,7 @@ impl Batch<'_, '_> {
         let Some(projection) = admit_creation(doc, seed.first().copied(), last) else { return Ok(None) };
         let places: Vec<_> = group.iter().zip(&screened).map(|(p, s)| (s.id(), p.number, p.seq)).collect();
         let mut row = DocRow { row_id: group[0].arrival, projection, ..DocRow::default() };
-        let raws: Vec<&[u8]> = group.iter().map(|placed| &placed.record.payload[..]).collect();
-        self.begin((space, doc), &mut row, &places, &raws)?;
+        self.begin((space, doc), &mut row, &places)?;
         let end = &group[used - 1];
         self.changed(end.arrival, space, &row, end.log)?;
         Ok(Some(used))

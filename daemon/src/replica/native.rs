@@ -236,7 +236,7 @@ impl Batch<'_, '_> {
     }
 
     fn find(
-        &self,
+        &mut self,
         sync_guid: &str,
         if_match: Option<&str>,
     ) -> Result<Option<(SpaceNo, DocRow)>, EngineError> {

@@ -11,6 +11,7 @@
 //! all little-endian; a value is kept with its row's tag, and one of length [`REMOVED`] is no value. The tag is
 //! keyed with the store's key: another store's journal never fits.
 
+mod direct;
 mod file;
 
 pub(super) use file::{Disk, JournalFile};

@@ -256,27 +256,30 @@ const PLAIN: u8 = 0;
 const WITH_DICTIONARY: u8 = 1;
 const BARE: u8 = 2;
 
-/// Encodes and decodes rows; keeps the dictionary's tables, which cost more to build than to use.
+/// Encodes rows; keeps the dictionary's tables, which cost more to build than to use.
+#[derive(Default)]
 pub struct RowCodec {
-    compressor: zstd::bulk::Compressor<'static>,
+    /// Made for the first row: who only reads needs no tables.
+    compressor: Option<zstd::bulk::Compressor<'static>>,
 }
 
 impl RowCodec {
-    /// A codec for one thread.
-    pub fn new() -> Result<RowCodec> {
-        let compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY);
-        Ok(RowCodec { compressor: compressor.map_err(|e| StoreError::Database(e.to_string()))? })
-    }
-
     /// The bytes of a document's row.
     pub fn encode(&mut self, row: &DocRow) -> Vec<u8> {
         let body = bytes(row);
         if body.len() >= COMPRESS_FROM
-            && let Ok(packed) = self.compressor.compress(&body)
+            && let Some(packed) = self.compress(&body)
         {
             return [&[WITH_DICTIONARY], &packed[..]].concat();
         }
         [&[PLAIN], &body[..]].concat()
+    }
+
+    fn compress(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        if self.compressor.is_none() {
+            self.compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).ok();
+        }
+        self.compressor.as_mut()?.compress(body).ok()
     }
 }
 
@@ -330,7 +333,7 @@ mod tests {
         let mut row = DocRow { row_id: 7, ..DocRow::default() };
         row.changes.push(ChangeRef { log: 1, seq: 2, short: [3; 8] });
         row.projection.values.insert("content".into(), Register::Text("a quick brown fox ".repeat(40)));
-        let mut codec = RowCodec::new().unwrap();
+        let mut codec = RowCodec::default();
         for text in ["", "long enough to be compressed, and then some ".repeat(9).as_str()] {
             row.projection.values.insert("note".into(), Register::Text(text.into()));
             let value = codec.encode(&row);

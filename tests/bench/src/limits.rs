@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::post;
 use redb::{Database, TableDefinition};
 
@@ -17,6 +19,9 @@ use crate::workload::Workload;
 const APPENDS: usize = 2_000;
 const COMMITS: u64 = 1_000;
 const ECHOES: usize = 5_000;
+const RESTED: usize = 100;
+/// As long as the measure of one field lets the link fall silent.
+const REST: Duration = Duration::from_millis(20);
 /// Calls of each kind before the first one counts.
 const WARM_UP: usize = 100;
 /// About the size of one edit's record.
@@ -44,6 +49,10 @@ pub struct Limits {
     pub commit: Step,
     /// One marking echoed by axum over a kept-alive connection.
     pub echo: Step,
+    /// The least that a durable answer takes: axum appends one marking to a file, fdatasyncs and answers.
+    pub durable: Step,
+    /// The same a moment after the one before, as a person's edits are: disk and processor have gone to rest.
+    pub durable_rested: Step,
     /// Seconds to write and fdatasync the 10,000 markings.
     pub write_input_s: f64,
     /// Seconds to compress them.
@@ -68,6 +77,8 @@ impl Limits {
             append: step(&|limits| limits.append),
             commit: step(&|limits| limits.commit),
             echo: step(&|limits| limits.echo),
+            durable: step(&|limits| limits.durable),
+            durable_rested: step(&|limits| limits.durable_rested),
             write_input_s: value(&|limits| limits.write_input_s),
             compress_input_s: value(&|limits| limits.compress_input_s),
             input_mb: value(&|limits| limits.input_mb),
@@ -86,7 +97,9 @@ impl Limits {
         Ok(Self {
             append: append(&work.join("limit-append"))?,
             commit: commit(&work.join("limit-redb"))?,
-            echo: echo(&workload.markings[0].json)?,
+            echo: served(None, ECHOES, &workload.markings[0].json)?,
+            durable: served(Some(&work.join("limit-durable")), APPENDS, &workload.markings[0].json)?,
+            durable_rested: rested(&work.join("limit-rested"), &workload.markings[0].json)?,
             write_input_s: write_once(&work.join("limit-write"), input.as_bytes())?,
             compress_input_s,
             input_mb: input.len() as f64 / 1e6,
@@ -98,13 +111,18 @@ impl Limits {
     pub fn describe(&self) -> String {
         format!(
             "Append and fdatasync of 150 bytes: p50 {:.0} µs, p99 {:.0} µs. One redb commit of 150 bytes: p50 {:.0} µs. \
-             axum keep-alive echo of a marking: p50 {:.0} µs, {:.0} a second. The 10,000 markings are {:.1} MB; zstd -3 \
+             axum keep-alive echo of a marking: p50 {:.0} µs, {:.0} a second; with append and fdatasync before the \
+             answer: p50 {:.0} µs, {:.0} a second, and {:.0} µs when {} ms pass between two. The 10,000 markings are {:.1} MB; zstd -3 \
              makes {:.2} MB of them in {:.2} s; writing and fdatasyncing them takes {:.3} s.",
             self.append.p50,
             self.append.p99,
             self.commit.p50,
             self.echo.p50,
             1e6 / self.echo.mean,
+            self.durable.p50,
+            1e6 / self.durable.mean,
+            self.durable_rested.p50,
+            REST.as_millis(),
             self.input_mb,
             self.compressed_mb,
             self.compress_input_s,
@@ -123,9 +141,13 @@ fn step(count: usize, mut call: impl FnMut() -> Outcome<()>) -> Outcome<Step> {
         call()?;
         times.push(start.elapsed().as_secs_f64() * 1e6);
     }
+    Ok(summed_up(times))
+}
+
+fn summed_up(times: Vec<f64>) -> Step {
     let times = sorted(times);
     let mean = times.iter().sum::<f64>() / times.len() as f64;
-    Ok(Step { p50: percentile(&times, 50), p99: percentile(&times, 99), mean })
+    Step { p50: percentile(&times, 50), p99: percentile(&times, 99), mean }
 }
 
 fn append(path: &Path) -> Outcome<Step> {
@@ -168,23 +190,77 @@ fn commit_one(database: &Database, key: u64) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-fn echo(marking: &str) -> Outcome<Step> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").while_doing("listen")?;
-    let address = listener.local_addr().while_doing("read an address")?.to_string();
-    listener.set_nonblocking(true).while_doing("listen")?;
-    let runtime = tokio::runtime::Runtime::new().while_doing("start a runtime")?;
-    runtime.spawn(serve_echo(listener));
-    let mut client = Client::connect(&address, None)?;
-    let result = step(ECHOES, || client.demand("POST", "/echo", marking.as_bytes()).map(|_| ()));
-    drop(client);
-    runtime.shutdown_background();
-    result
+/// What axum takes for one marking: to echo it, or to append it to a file, sync and answer.
+fn served(file: Option<&Path>, count: usize, marking: &str) -> Outcome<Step> {
+    let server = Server::start(file)?;
+    let mut client = Client::connect(&server.address, None)?;
+    step(count, || client.demand("POST", server.route(), marking.as_bytes()).map(|_| ()))
 }
 
-async fn serve_echo(listener: std::net::TcpListener) -> std::io::Result<()> {
+fn rested(file: &Path, marking: &str) -> Outcome<Step> {
+    let server = Server::start(Some(file))?;
+    let mut client = Client::connect(&server.address, None)?;
+    let mut times = Vec::with_capacity(RESTED);
+    for _ in 0..RESTED {
+        std::thread::sleep(REST);
+        let start = Instant::now();
+        client.demand("POST", server.route(), marking.as_bytes())?;
+        times.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(summed_up(times))
+}
+
+/// The smallest server there is.
+struct Server {
+    runtime: Option<tokio::runtime::Runtime>,
+    file: Option<PathBuf>,
+    address: String,
+}
+
+impl Server {
+    fn start(file: Option<&Path>) -> Outcome<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").while_doing("listen")?;
+        let address = listener.local_addr().while_doing("read an address")?.to_string();
+        listener.set_nonblocking(true).while_doing("listen")?;
+        let runtime = tokio::runtime::Runtime::new().while_doing("start a runtime")?;
+        let opened = file.map(File::create).transpose().while_doing("create a file")?;
+        runtime.spawn(serve(listener, opened));
+        Ok(Self { runtime: Some(runtime), file: file.map(Path::to_owned), address })
+    }
+
+    fn route(&self) -> &'static str {
+        if self.file.is_some() { "/keep" } else { "/echo" }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, file: Option<File>) -> std::io::Result<()> {
     use axum::serve::ListenerExt;
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, Router::new().route("/echo", post(async |body: String| body))).await
+    let file = Arc::new(file);
+    let keep = async move |body: String| {
+        // On the socket's own thread: to hand it to another one would only take longer.
+        let kept = file.as_ref().as_ref().map(|mut file| {
+            file.write_all(body.as_bytes())?;
+            file.sync_data()
+        });
+        match kept {
+            Some(Ok(())) => StatusCode::OK,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    };
+    let routes = Router::new().route("/echo", post(async |body: String| body)).route("/keep", post(keep));
+    axum::serve(listener, routes).await
 }

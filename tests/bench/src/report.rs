@@ -11,8 +11,8 @@ const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
 const HEAD: &str = "\
-| measure | Quire | limit of this machine | × limit | SQLite + REST, same run | best rival, published | demanded | |
-|---|---|---|---|---|---|---|---|
+| measure | Quire | limit of this machine | × limit | SQLite + REST, same run | × SQLite | best rival, published | demanded | |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 /// What is known after a run.
@@ -70,6 +70,9 @@ impl Report<'_> {
             limit.map_or_else(dash, |(name, value)| format!("{} ({name})", short(value))),
             limit.and_then(|(_, value)| self.ratio(figure, &about, value)).map_or_else(dash, short),
             cell(self.baseline.get(figure)),
+            self.baseline_of(figure)
+                .and_then(|value| self.ratio(figure, &about, value))
+                .map_or_else(dash, short),
             about.rival.map_or_else(dash, |(name, value)| format!("{} ({name})", short(value))),
             demand(&about),
             self.passes(figure)
@@ -78,10 +81,15 @@ impl Report<'_> {
         format!("| {} |\n", cells.join(" | "))
     }
 
-    /// How many times worse than the limit.
-    fn ratio(&self, figure: Figure, about: &About, limit: f64) -> Option<f64> {
+    /// How many times worse than another's figure; nothing beside a nought.
+    fn ratio(&self, figure: Figure, about: &About, other: f64) -> Option<f64> {
         let ours = self.quire.get(figure)?.as_ref().ok()?.median;
-        Some(if about.more_is_better { limit / ours } else { ours / limit })
+        let ratio = if about.more_is_better { other / ours } else { ours / other };
+        Some(ratio).filter(|ratio| ratio.is_finite())
+    }
+
+    fn baseline_of(&self, figure: Figure) -> Option<f64> {
+        Some(self.baseline.get(figure)?.as_ref().ok()?.median)
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::direct::Direct;
+
 /// The owner's alone, like everything in the data folder.
 pub(super) const MODE: u32 = 0o600;
 
@@ -33,12 +35,13 @@ pub(in crate::store) trait Disk: Send {
 pub(in crate::store) struct JournalFile {
     path: PathBuf,
     file: Option<File>,
+    direct: Option<Direct>,
 }
 
 impl JournalFile {
     /// The journal of a database.
     pub(in crate::store) fn beside(database: &Path) -> JournalFile {
-        JournalFile { path: database.with_extension("journal"), file: None }
+        JournalFile { path: database.with_extension("journal"), file: None, direct: None }
     }
 
     fn file(&self) -> io::Result<&File> {
@@ -73,19 +76,26 @@ impl Disk for JournalFile {
         file.write_all(&vec![0; size])?;
         file.sync_all()?;
         self.file = Some(file);
+        self.direct = Direct::open(&self.path);
         self.sync_folder()
     }
 
     fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.file()?.write_all_at(bytes, at)
+        match &mut self.direct {
+            Some(direct) => direct.write(bytes, at),
+            None => self.file()?.write_all_at(bytes, at),
+        }
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file()?.sync_data()
+        match &self.direct {
+            Some(_) => Ok(()),
+            None => self.file()?.sync_data(),
+        }
     }
 
     fn remove(&mut self) -> io::Result<()> {
-        self.file = None;
+        (self.file, self.direct) = (None, None);
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => removed,
