@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub mirror: RwLock<Mirror>,
     /// Something was answered that readers do not see yet.
     pub unshown: AtomicBool,
+    /// Somebody read since the writer last looked.
+    pub read: AtomicBool,
     /// The store as it is now; replaced when it had to be opened again.
     pub store: RwLock<Arc<Store>>,
     pub events: broadcast::Sender<Arc<Event>>,
@@ -83,8 +85,9 @@ impl Engine {
         let mirror = replica.mirror();
         let acknowledged = acknowledged(&replica)?;
         let (events, _) = broadcast::channel(EVENTS);
-        let (mirror, store, unshown) = (RwLock::new(mirror), RwLock::new(store), AtomicBool::new(false));
-        let shared = Arc::new(Shared { mirror, unshown, store, events });
+        let (unshown, read) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (mirror, store) = (RwLock::new(mirror), RwLock::new(store));
+        let shared = Arc::new(Shared { mirror, unshown, read, store, events });
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let writer = Writer::new(replica, Arc::clone(&shared), path, name.to_owned());
         let thread =
@@ -147,6 +150,7 @@ impl Engine {
     /// A snapshot of all that was answered. Hold it briefly.
     pub fn view(&self) -> Result<View, EngineError> {
         self.show()?;
+        self.inner.shared.read.store(true, Ordering::Relaxed);
         // The mirror is taken first: what it names is then in the snapshot.
         let mirror = self.trust();
         let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));

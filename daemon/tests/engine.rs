@@ -1,9 +1,11 @@
 //! The engine without sockets: the documented request, cursors, merging, exchange of segments.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use quire_daemon::engine::{Engine, Event, ItemView, MarkingFilter};
+use quire_daemon::engine::{Engine, EngineError, Event, ItemView, MarkingFilter};
+use quire_daemon::store::keys::{Key, Kind};
 use quire_protocol::clock::Clock;
-use quire_protocol::id::Space;
+use quire_protocol::domain::Kind as ItemKind;
+use quire_protocol::id::{DocId, Space};
 use quire_protocol::identity::Scope;
 use quire_protocol::shapes::{json, model};
 use serde_json::{Value, json};
@@ -366,6 +368,53 @@ async fn what_was_answered_is_read_by_everybody_at_once() {
         writer.await.unwrap();
     }
     assert_eq!(a.changes_after(0, 1000).unwrap().unwrap().len(), 5 + 600, "with the account");
+}
+
+/// A damaged row fails its own requests and nothing else, not even what was answered a moment before and is in no
+/// database yet.
+#[tokio::test]
+async fn a_damaged_row_takes_nothing_else_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = Engine::open(dir.path(), "a").unwrap();
+    say(&a, &request(1, None, &(1..=3).map(|n| marking(n, &json!({}))).collect::<Vec<_>>())).await;
+    let guid = |n: u8| uuid::Uuid::from_bytes([n; 16]).to_string();
+    a.stop().await;
+    drop(a);
+    damage(dir.path(), DocId::of(ItemKind::Marking, &guid(2)));
+    let a = Engine::open(dir.path(), "a").unwrap();
+    let edit = |color: &str| json!({"color": color}).as_object().unwrap().clone();
+    for round in 0..12 {
+        let color = format!("#{round:06}");
+        a.patch(&guid(1), edit(&color), None).await.unwrap().unwrap();
+        a.patch(&guid(3), edit(&color), None).await.unwrap().unwrap();
+        let refused = a.patch(&guid(2), edit(&color), None).await;
+        assert!(matches!(refused, Err(EngineError::Store(_))), "{refused:?}");
+        for n in [1, 3] {
+            assert_eq!(shown(&a, n)["color"], color);
+        }
+        assert!(a.marking(&guid(2), None).is_err());
+    }
+    assert_eq!(a.clock(&Space::account(3)).unwrap().iter().map(|(_, seq)| seq).collect::<Vec<_>>(), [4 + 24]);
+    a.stop().await;
+    drop(a);
+    let a = Engine::open(dir.path(), "a").unwrap();
+    assert_eq!((&shown(&a, 1)["color"], &shown(&a, 3)["color"]), (&json!("#000011"), &json!("#000011")));
+}
+
+/// Flips a bit in the row of a document.
+fn damage(folder: &std::path::Path, doc: DocId) {
+    use redb::ReadableTable as _;
+    let rows = redb::TableDefinition::<&[u8], &[u8]>::new("rows");
+    let database = redb::Database::create(folder.join("quire.redb")).unwrap();
+    let change = database.begin_write().unwrap();
+    {
+        let mut table = change.open_table(rows).unwrap();
+        let key = Key::of(Kind::Document).space(0).doc(doc);
+        let mut value = table.get(&*key).unwrap().unwrap().value().to_vec();
+        value[1] ^= 1;
+        table.insert(&*key, &*value).unwrap();
+    }
+    change.commit().unwrap();
 }
 
 #[tokio::test]

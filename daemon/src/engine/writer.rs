@@ -2,8 +2,10 @@
 //!
 //! Small groups that follow each other closely are done in one **sitting**: one transaction, of which the journal
 //! has each group before its callers are answered. Readers see a sitting when it ends; whoever reads in between asks
-//! for its end first ([`Command::Show`]), so nobody reads less than what was answered.
+//! for its end first ([`Command::Show`]), so nobody reads less than what was answered. While somebody reads between the
+//! writes, as a connected peer does, a sitting ends with its first group: it need not be asked.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -284,7 +286,8 @@ impl Writer {
         }
         let store = self.store();
         let mut reactions = Vec::new();
-        let result = store.write(|rows| self.groups(rows, commands, queue, &mut reactions));
+        let mut commands = VecDeque::from(commands);
+        let result = store.write(|rows| self.groups(rows, &mut commands, queue, &mut reactions));
         // One more handle would keep a failed store locked when it is opened again.
         drop(store);
         match result {
@@ -297,25 +300,32 @@ impl Writer {
             }
             Err(error) => {
                 self.fail(&error, reactions);
-                None
+                // What was not begun has nothing to do with it.
+                (!commands.is_empty()).then(|| Group {
+                    commands: commands.into(),
+                    eager: true,
+                    ..Group::default()
+                })
             }
         }
     }
 
-    /// The groups of one transaction. `reactions` are those of the group at hand.
+    /// The groups of one transaction. `commands` and `reactions` are what is left to do and to answer of the group at
+    /// hand.
     fn groups(
         &mut self,
         rows: &mut crate::store::Writer<'_>,
-        mut commands: Vec<Command>,
+        commands: &mut VecDeque<Command>,
         queue: &Receiver<Job>,
         reactions: &mut Vec<Reaction>,
     ) -> Result<Sitting, StoreError> {
         let Writer { replica, shared, lazy, .. } = self;
+        let is_read = shared.read.swap(false, Ordering::Relaxed);
         let mut batch = Batch::new(replica, rows, wall_clock_ms());
         let mut sitting = Sitting::default();
         for place in 1.. {
             batch.set_now(wall_clock_ms());
-            for command in commands {
+            while let Some(command) = commands.pop_front() {
                 run(&mut batch, command, reactions)?;
             }
             let group = batch.end_group()?;
@@ -326,13 +336,13 @@ impl Writer {
             }
             shared.unshown.store(batch.has_written(), Ordering::Release);
             tell(shared, group, None, std::mem::take(reactions));
-            if !batch.has_written() || place == SITTING {
+            if !batch.has_written() || is_read || place == SITTING {
                 break;
             }
             sitting.next = following(queue, lazy);
             match sitting.next.take_if(|next| next.may_follow()) {
                 None => break,
-                Some(next) => commands = lazy.drain(..).chain(next.commands).collect(),
+                Some(next) => commands.extend(lazy.drain(..).chain(next.commands)),
             }
         }
         batch.seal()?;
@@ -425,65 +435,63 @@ fn tell(shared: &Shared, mut group: Committed, view: Option<ViewMaker>, reaction
 
 /// Does one command and says how its caller is answered once the commit is on disk. Only a failing store
 /// is an error here: everything else is an answer.
-fn run(batch: &mut Batch<'_, '_>, command: Command, answers: &mut Vec<Reaction>) -> Result<(), StoreError> {
+fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction>) -> Result<(), StoreError> {
     match command {
         Command::Synchronize { model, candidates, now_ms, reply } => {
             batch.set_now(now_ms);
-            match split(batch.synchronize(*model, &candidates))? {
-                Ok(()) => answers.push(Box::new(move |delivery| {
-                    let _ = reply.send(delivery.map_err(again).and_then(Delivery::next));
-                })),
-                Err(error) => answers.push(refusal(reply, error)),
-            }
+            let done = batch.synchronize(*model, &candidates);
+            react(reactions, reply, done, |reply, ()| {
+                Box::new(|delivery| drop(reply.send(delivery.map_err(again).and_then(Delivery::next))))
+            })
         }
         Command::Ingest { peer, segments, reply } => {
-            let mut taken = Vec::with_capacity(segments.len());
-            for (space, log, encoded) in segments {
-                taken.push(batch.ingest(peer, &space, log, &encoded)?);
-            }
-            answers.push(success(reply, taken));
+            let mut one =
+                |(space, log, encoded): (Space, _, Vec<u8>)| batch.ingest(peer, &space, log, &encoded);
+            let taken = segments.into_iter().map(&mut one).collect::<Result<Vec<_>, _>>();
+            react(reactions, reply, taken.map_err(EngineError::Store), success)
         }
         Command::Learn { credentials, reply } => {
-            batch.learn(&credentials)?;
-            answers.push(success(reply, ()));
+            let done = batch.learn(&credentials).map(drop);
+            react(reactions, reply, done.map_err(EngineError::Store), success)
         }
         Command::AddPeer { card, scopes, brought, addresses, reply } => {
-            batch.add_peer(&card, &scopes, &brought, &addresses)?;
-            answers.push(success(reply, ()));
+            let done = batch.add_peer(&card, &scopes, &brought, &addresses);
+            react(reactions, reply, done.map_err(EngineError::Store), success)
         }
-        Command::RemovePeer { peer, reply } => answers.push(success(reply, batch.remove_peer(peer)?)),
+        Command::RemovePeer { peer, reply } => {
+            react(reactions, reply, batch.remove_peer(peer).map_err(EngineError::Store), success)
+        }
         Command::RememberAddress { peer, address, reply } => {
-            batch.remember_address(peer, &address)?;
-            answers.push(success(reply, ()));
+            let done = batch.remember_address(peer, &address);
+            react(reactions, reply, done.map_err(EngineError::Store), success)
         }
-        Command::Acknowledge { peer, space, clock } => batch.acknowledge(peer, &space, &clock)?,
+        Command::Acknowledge { peer, space, clock } => batch.acknowledge(peer, &space, &clock),
         Command::Patch { guid, members, if_match, reply } => {
-            answers.push(either(reply, split(batch.patch(&guid, &members, if_match.as_deref()))?));
+            react(reactions, reply, batch.patch(&guid, &members, if_match.as_deref()), success)
         }
         Command::Remove { guid, if_match, reply } => {
-            answers.push(either(reply, split(batch.remove(&guid, if_match.as_deref()))?));
+            react(reactions, reply, batch.remove(&guid, if_match.as_deref()), success)
         }
-        Command::Resolve { id, value, reply } => {
-            answers.push(either(reply, split(batch.resolve(&id, &value))?));
-        }
-        Command::Show { .. } | Command::Stop { .. } => {}
-    }
-    Ok(())
-}
-
-/// Tells a failing store, which ends the group, from a refused request, which does not.
-fn split<T>(result: Result<T, EngineError>) -> Result<Result<T, EngineError>, StoreError> {
-    match result {
-        Err(EngineError::Store(error)) => Err(error),
-        other => Ok(other),
+        Command::Resolve { id, value, reply } => react(reactions, reply, batch.resolve(&id, &value), success),
+        Command::Show { .. } | Command::Stop { .. } => Ok(()),
     }
 }
 
-fn either<T: Send + 'static>(reply: Reply<T>, result: Result<T, EngineError>) -> Reaction {
-    match result {
-        Ok(value) => success(reply, value),
-        Err(error) => refusal(reply, error),
-    }
+/// Keeps how a caller is answered: by `make` when its command was done. A failing store, which ends the group, is told
+/// from a refused request, which does not.
+fn react<T, R: Send + 'static>(
+    reactions: &mut Vec<Reaction>,
+    reply: Reply<R>,
+    result: Result<T, EngineError>,
+    make: impl FnOnce(Reply<R>, T) -> Reaction,
+) -> Result<(), StoreError> {
+    let (reaction, outcome) = match result {
+        Ok(value) => (make(reply, value), Ok(())),
+        Err(EngineError::Store(error)) => (refusal(reply, again(&error)), Err(error)),
+        Err(error) => (refusal(reply, error), Ok(())),
+    };
+    reactions.push(reaction);
+    outcome
 }
 
 fn success<T: Send + 'static>(reply: Reply<T>, value: T) -> Reaction {

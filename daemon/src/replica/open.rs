@@ -159,6 +159,10 @@ impl Batch<'_, '_> {
         for (key, row) in self.left_open()? {
             let (space, log, seq) = (SpaceNo::from_be_bytes(four(&key)), log_of(&key), last_number(&key));
             self.rows.remove(&key)?;
+            // A store that was closed, not cut off, may hold blocks that its journal does not know of.
+            if seq <= self.head(space, log).seq {
+                continue;
+            }
             let goes_on = self.open.as_ref().is_some_and(|open| {
                 (open.space, open.log) == (space, log)
                     && open.arrival + open.records.len() as u64 == row.arrival
