@@ -29,7 +29,7 @@ const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 
 /// Memory for pages. The default of redb is a gigabyte; reads hit the system's cache anyway (measured:
 /// 10 MiB and 390 MiB of it answer a random read in 9.6 and 8.6 µs).
-const CACHE: usize = 12 * 1024 * 1024;
+const CACHE: usize = 8 * 1024 * 1024;
 
 /// File size from which every synced commit also saves what a quick reopen needs: below it a repair takes less
 /// than half a second (8 ms a MiB), above it the second sync is the smaller price.

@@ -30,8 +30,8 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// holds in memory.
 const BATCH: usize = 256;
 
-/// Groups of one sitting at most: what is sealed and packed together at its end holds up the next caller for less
-/// than a millisecond.
+/// Groups of one sitting at most: what is sealed and packed together at its end holds up the next caller for a
+/// millisecond or so.
 const SITTING: usize = 64;
 
 /// How long a sitting waits for another group. An application that writes one item after the other is back in a
@@ -237,15 +237,6 @@ pub(super) struct Writer {
     lazy: Vec<Command>,
 }
 
-/// How a sitting ended.
-#[derive(Default)]
-struct Sitting {
-    /// The group whose callers are answered when readers see it.
-    last: Option<Committed>,
-    /// What came and is to be done in another one.
-    next: Option<Group>,
-}
-
 impl Writer {
     pub(super) fn new(replica: Replica, shared: Arc<Shared>, path: Option<PathBuf>, name: String) -> Writer {
         Writer { replica, shared, path, name, lazy: Vec::new() }
@@ -285,44 +276,44 @@ impl Writer {
             return None;
         }
         let store = self.store();
-        let mut reactions = Vec::new();
+        let (mut reactions, mut next) = (Vec::new(), None);
         let mut commands = VecDeque::from(commands);
-        let result = store.write(|rows| self.groups(rows, &mut commands, queue, &mut reactions));
+        let result = store.write(|rows| self.groups(rows, &mut commands, queue, &mut reactions, &mut next));
         // One more handle would keep a failed store locked when it is opened again.
         drop(store);
         match result {
-            Ok(sitting) => {
+            Ok(last) => {
                 self.show();
-                if let Some(last) = sitting.last {
+                if let Some(last) = last {
                     self.deliver(last, reactions);
                 }
-                sitting.next
             }
-            Err(error) => {
-                self.fail(&error, reactions);
-                // What was not begun has nothing to do with it.
-                (!commands.is_empty()).then(|| Group {
-                    commands: commands.into(),
-                    eager: true,
-                    ..Group::default()
-                })
-            }
+            Err(error) => self.fail(&error, reactions),
         }
+        if !commands.is_empty() {
+            // What was not begun has nothing to do with what failed.
+            let group: &mut Group = next.get_or_insert_default();
+            commands.extend(group.commands.drain(..));
+            (group.commands, group.eager) = (commands.into(), true);
+        }
+        next
     }
 
-    /// The groups of one transaction. `commands` and `reactions` are what is left to do and to answer of the group at
-    /// hand.
+    /// The groups of one transaction; gives the one whose callers are answered when readers see it. `commands` and
+    /// `reactions` are what is left to do and to answer of the group at hand, `next` is what came and is to be done in
+    /// another sitting.
     fn groups(
         &mut self,
         rows: &mut crate::store::Writer<'_>,
         commands: &mut VecDeque<Command>,
         queue: &Receiver<Job>,
         reactions: &mut Vec<Reaction>,
-    ) -> Result<Sitting, StoreError> {
+        next: &mut Option<Group>,
+    ) -> Result<Option<Committed>, StoreError> {
         let Writer { replica, shared, lazy, .. } = self;
         let is_read = shared.read.swap(false, Ordering::Relaxed);
         let mut batch = Batch::new(replica, rows, wall_clock_ms());
-        let mut sitting = Sitting::default();
+        let mut last = None;
         for place in 1.. {
             batch.set_now(wall_clock_ms());
             while let Some(command) = commands.pop_front() {
@@ -331,7 +322,7 @@ impl Writer {
             let group = batch.end_group()?;
             let is_known = !group.roster_changed && group.pending.iter().all(Pending::is_quiet);
             if !(is_known && batch.secure()?) {
-                sitting.last = Some(group);
+                last = Some(group);
                 break;
             }
             shared.unshown.store(batch.has_written(), Ordering::Release);
@@ -339,14 +330,14 @@ impl Writer {
             if !batch.has_written() || is_read || place == SITTING {
                 break;
             }
-            sitting.next = following(queue, lazy);
-            match sitting.next.take_if(|next| next.may_follow()) {
+            *next = following(queue, lazy);
+            match next.take_if(|next| next.may_follow()) {
                 None => break,
                 Some(next) => commands.extend(lazy.drain(..).chain(next.commands)),
             }
         }
         batch.seal()?;
-        Ok(sitting)
+        Ok(last)
     }
 
     /// Readers see from here on what the store has.
