@@ -422,8 +422,11 @@ impl Writer<'_> {
 
     /// Puts a value that only a crash brings into the table: until the transaction ends, what it stands for is made
     /// of it and [derived](Self::put_derived).
-    pub fn note(&mut self, key: &[u8], value: &[u8]) {
-        self.entry.put(key, &tagged(&self.tag_key, key, value));
+    pub fn note(&mut self, key: &[u8], value: impl FnOnce() -> Vec<u8>) {
+        // A long group is on its way to the database: there are no notes of it.
+        if self.entry.fits() {
+            self.entry.put(key, &tagged(&self.tag_key, key, &value()));
+        }
         self.wrote = true;
     }
 

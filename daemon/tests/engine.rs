@@ -46,11 +46,16 @@ async fn trust(a: &Engine, b: &Engine) {
 
 /// Everything `from` has that `to` lacks.
 async fn exchange(from: &Engine, to: &Engine) {
-    for (space, _) in from.clocks_for(to.card().id()) {
+    exchange_as(from, from, to).await;
+}
+
+/// Everything `copy` has that `to` lacks, brought in the name of the engine it is a copy of.
+async fn exchange_as(original: &Engine, copy: &Engine, to: &Engine) {
+    for (space, _) in original.clocks_for(to.card().id()) {
         let after = to.clock(&space).unwrap_or_default();
-        let segments = from.fetch(&space, &after, 1 << 30).unwrap();
+        let segments = copy.fetch(&space, &after, 1 << 30).unwrap();
         let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
-        for done in to.ingest(from.card().id(), segments).await.unwrap() {
+        for done in to.ingest(original.card().id(), segments).await.unwrap() {
             assert_eq!(done.refused, None);
         }
     }
@@ -327,18 +332,6 @@ fn everything() -> MarkingFilter {
 fn row_number(engine: &Engine, row: &ItemView) -> Value {
     let guid = row.members["syncGuid"].as_str().unwrap();
     engine.marking(guid, None).unwrap().unwrap().members["id"].clone()
-}
-
-/// What `copy`, a copy of `original`, has is taken by a peer of the original.
-async fn exchange_as(original: &Engine, copy: &Engine, to: &Engine) {
-    for (space, _) in original.clocks_for(to.card().id()) {
-        let after = to.clock(&space).unwrap_or_default();
-        let segments = copy.fetch(&space, &after, 1 << 30).unwrap();
-        let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
-        for done in to.ingest(original.card().id(), segments).await.unwrap() {
-            assert_eq!(done.refused, None);
-        }
-    }
 }
 
 /// Readers on other threads see all that was answered, however many writes are done together.

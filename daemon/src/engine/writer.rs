@@ -130,7 +130,7 @@ pub(super) enum Told {
 
 /// A command, and whether it is worth a commit of its own.
 pub(super) struct Job {
-    /// In a box: a place in the queue is there also while nobody waits in it (1.2 MB of them without).
+    /// In a box: a place in the queue is there also while nobody waits in it (0.8 MB of them without).
     command: Box<Command>,
     lazy: bool,
 }

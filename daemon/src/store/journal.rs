@@ -61,6 +61,11 @@ impl Entry {
         self.fits = false;
     }
 
+    /// False when it is too long for the journal already.
+    pub(super) fn fits(&self) -> bool {
+        self.fits
+    }
+
     /// Begins anew.
     fn clear(&mut self) {
         self.bytes.clear();
