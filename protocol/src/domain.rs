@@ -29,6 +29,12 @@ pub enum Kind {
     Popup,
     /// The account itself (`Account`).
     Account,
+    /// A typed entity in a tenant's tree: see [`crate::node`], which knows its members.
+    Node,
+    /// A token that names a window of a tenant's changes: kept by the daemon, never shown as an item.
+    Token,
+    /// A clock under a short name: kept by the daemon, never shown as an item.
+    Anchor,
 }
 
 /// What a member's value is on the wire.
@@ -86,8 +92,8 @@ pub struct Member {
 pub const BLANK_DATE: &str = "0001-01-01T00:00:00";
 
 impl Kind {
-    /// Every kind, in the order of [`Kind::code`].
-    pub const ALL: [Kind; 8] = [
+    /// The kinds that a `SynchronizationModel` carries, in the order of [`Kind::code`].
+    pub const MODEL: [Kind; 8] = [
         Kind::Marking,
         Kind::History,
         Kind::Book,
@@ -98,7 +104,15 @@ impl Kind {
         Kind::Account,
     ];
 
-    /// The number of this kind in stored and replicated bytes, 1 to 8.
+    /// The kinds of a tenant's space.
+    pub const TENANT: [Kind; 3] = [Kind::Node, Kind::Token, Kind::Anchor];
+
+    /// True for what people have; the rest is the daemon's own.
+    pub fn is_shown(self) -> bool {
+        !matches!(self, Kind::Token | Kind::Anchor)
+    }
+
+    /// The number of this kind in stored and replicated bytes, 1 to 11.
     pub fn code(self) -> u8 {
         match self {
             Kind::Marking => 1,
@@ -109,15 +123,18 @@ impl Kind {
             Kind::AccountCode => 6,
             Kind::Popup => 7,
             Kind::Account => 8,
+            Kind::Node => 9,
+            Kind::Token => 10,
+            Kind::Anchor => 11,
         }
     }
 
     /// The kind of that number, or `None` for one this version does not know.
     pub fn from_code(code: u8) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.code() == code)
+        Kind::MODEL.into_iter().chain(Kind::TENANT).find(|kind| kind.code() == code)
     }
 
-    /// The member of a `SynchronizationModel` that holds items of this kind.
+    /// The member of a `SynchronizationModel` that holds items of this kind; empty for those of a tenant.
     pub fn collection(self) -> &'static str {
         match self {
             Kind::Marking => "Markings",
@@ -128,10 +145,11 @@ impl Kind {
             Kind::AccountCode => "AccountCodes",
             Kind::Popup => "PopupSettings",
             Kind::Account => "Account",
+            Kind::Node | Kind::Token | Kind::Anchor => "",
         }
     }
 
-    /// The members of this kind, in the order of the documented sample.
+    /// The members of this kind, in the order of the documented sample; none for those of a tenant.
     pub fn members(self) -> &'static [Member] {
         match self {
             Kind::Marking | Kind::History => marking::MARKING,
@@ -141,6 +159,7 @@ impl Kind {
             Kind::AccountCode => account::ACCOUNT_CODE,
             Kind::Popup => account::POPUP,
             Kind::Account => account::ACCOUNT,
+            Kind::Node | Kind::Token | Kind::Anchor => &[],
         }
     }
 
@@ -207,18 +226,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_one_to_eight_and_come_back() {
-        for (kind, code) in Kind::ALL.into_iter().zip(1..) {
+    fn codes_count_from_one_and_come_back() {
+        for (kind, code) in Kind::MODEL.into_iter().chain(Kind::TENANT).zip(1..) {
             assert_eq!(kind.code(), code);
             assert_eq!(Kind::from_code(code), Some(kind));
         }
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(9), None);
+        assert_eq!(Kind::from_code(12), None);
     }
 
     #[test]
     fn names_are_found_in_any_case_and_are_unique_so() {
-        for kind in Kind::ALL {
+        for kind in Kind::MODEL {
             for member in kind.members() {
                 assert_eq!(kind.member(&member.name.to_ascii_uppercase()), Some(member));
             }

@@ -71,6 +71,11 @@ impl Space {
         Space(format!("account:{number}"))
     }
 
+    /// The space of a tenant, by its GUID.
+    pub fn tenant(guid: &uuid::Uuid) -> Space {
+        Space(format!("tenant:{guid}"))
+    }
+
     /// Reads a space name; `None` when it is empty, too long, or of no known form.
     pub fn parse(text: &str) -> Option<Space> {
         if text.len() > MAX_SPACE_NAME {
@@ -87,6 +92,11 @@ impl Space {
     /// The account number, when this is the space of an account.
     pub fn account_number(&self) -> Option<i64> {
         self.0.strip_prefix("account:")?.parse().ok()
+    }
+
+    /// The tenant's GUID, when this is the space of a tenant.
+    pub fn tenant_guid(&self) -> Option<&str> {
+        self.0.strip_prefix("tenant:")
     }
 
     /// The name as it is written.

@@ -250,7 +250,9 @@ fn value(member: &Member, register: Option<&Register>, resolve: Resolve<'_>) -> 
 /// [`MAX_INLINE`] whatever the limit: shorter ones merge by character.
 pub fn outsource(edit: &mut Edit, limit: usize) -> Vec<String> {
     let mut contents = Vec::new();
-    let values = edit.values.iter_mut().filter(|(name, _)| name != IDENTITY).map(|(_, value)| (value, limit));
+    // What names items is read without their contents.
+    let stays = |name: &str| name == IDENTITY || name == crate::node::PARENT;
+    let values = edit.values.iter_mut().filter(|(name, _)| !stays(name)).map(|(_, value)| (value, limit));
     for (value, limit) in values.chain(edit.note.iter_mut().map(|note| (note, MAX_INLINE))) {
         if let Register::Text(text) = value
             && text.len() > limit

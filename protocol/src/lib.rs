@@ -12,6 +12,8 @@ pub mod identity;
 pub mod item;
 pub mod limits;
 pub mod message;
+pub mod node;
 pub mod record;
 pub mod session;
 pub mod shapes;
+pub mod tree;

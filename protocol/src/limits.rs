@@ -27,6 +27,9 @@ pub const MAX_COUNTER: u64 = 1 << 31;
 /// Bytes of a key in a document. Member names are short; flat `props` paths are joined keys.
 pub const MAX_KEY: usize = 256;
 
+/// Bytes of a node's `type` or `id`: they are its name everywhere, so they are never kept outside its document.
+pub const MAX_IDENTITY: usize = 1024;
+
 /// Bytes of a value kept inside a document; a larger one becomes a blob. Keeps documents small, because
 /// every edit saves the document anew.
 pub const MAX_INLINE: usize = 16 * 1024;

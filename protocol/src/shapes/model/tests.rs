@@ -63,7 +63,7 @@ fn the_documented_request_reads_completely() {
 #[test]
 fn the_documented_members_are_all_known_and_in_order() {
     let sent = sample(REQUEST);
-    for kind in Kind::ALL {
+    for kind in Kind::MODEL {
         let one = &sent[kind.collection()];
         let item = if one.is_array() { &one[0] } else { one };
         let names: Vec<_> = item.as_object().unwrap().keys().collect();
@@ -332,7 +332,7 @@ fn any_shape() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_is_read_is_written_and_read_again_the_same(root in prop::collection::hash_map(
-        prop::sample::select(Kind::ALL.to_vec()), any_shape(), 0..6)) {
+        prop::sample::select(Kind::MODEL.to_vec()), any_shape(), 0..6)) {
         let root = root.into_iter().map(|(kind, value)| (kind.collection().to_owned(), value)).collect();
         let Ok(model) = read(Value::Object(root)) else { return Ok(()) };
         for item in &model.items {
