@@ -1,12 +1,13 @@
 //! The one owner of the replica: a thread that commits whatever waits as one group, and answers after the
 //! sync. Callers hold a handle; none is known to it.
 
+mod tenants;
 mod types;
 mod writer;
 
 pub use types::{
-    Changed, ConflictView, EngineError, Event, Ingested, ItemView, MarkingFilter, PeerRecord, SpaceView,
-    Synchronized,
+    Changed, ConflictView, DateRange, EngineError, Event, Ingested, ItemView, MarkingFilter, MessageAction,
+    MessagePut, NodeFilter, NodeName, NodePut, PeerRecord, SpaceView, Synchronized, TokenPut, WindowPage,
 };
 
 use std::collections::{BTreeMap, HashMap};
@@ -60,6 +61,7 @@ struct Inner {
     /// What peers' disks have, as they said; kept on disk now and then, so lower after a crash, never higher.
     acknowledged: Mutex<HashMap<DeviceId, BTreeMap<Space, Clock>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    windows: tenants::Windows,
 }
 
 /// Jobs that may wait for the writer before callers wait: a few batches.
@@ -101,6 +103,7 @@ impl Engine {
             jobs,
             acknowledged: Mutex::new(acknowledged),
             thread: Mutex::new(Some(thread)),
+            windows: tenants::Windows::default(),
         };
         Ok(Engine { inner: Arc::new(inner) })
     }

@@ -11,16 +11,25 @@ mod edit;
 mod fetch;
 mod ingest;
 mod installation;
+mod messages;
 mod native;
+mod node;
+mod node_conflicts;
+mod nodes;
 mod open;
 mod synchronize;
+mod token;
+mod tree;
 mod trust;
 mod view;
+mod window;
 
 pub use answer::Pending;
 pub use batch::{Batch, Committed};
 pub use synchronize::cursor_candidates;
+pub use token::TokenState;
 pub use view::View;
+pub use window::Window;
 
 use blocks::Blocks;
 

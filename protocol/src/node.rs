@@ -398,31 +398,18 @@ pub fn parent_value(parent: Option<&NodeKey>) -> Value {
     json!({ "parentType": parent.map(|key| &key.ty), "parentId": parent.map(|key| &key.id) })
 }
 
-/// The value that settles a conflict of one key. `held` is the one in force.
-pub fn settling(
-    key: &str,
-    held: &Register,
-    parent: Option<&NodeKey>,
-    value: &Value,
-    resolve: Resolve<'_>,
-) -> Register {
+/// The value that settles a conflict of one key but the parent. `held` is the one in force.
+pub fn settling(key: &str, held: &Register, value: &Value, resolve: Resolve<'_>) -> Register {
     if props::is_key(key) {
         return props::settling(key, held, value, resolve);
     }
-    let text = |name| value.get(name).and_then(Value::as_str);
-    match (key, value) {
-        (PARENT, value) => {
-            let to = text("parentType").zip(text("parentId"));
-            let to = to.map(|(ty, id)| NodeKey { ty: ty.to_owned(), id: id.to_owned() });
-            debug_assert!(value.is_object() || to.is_none());
-            moved(to.as_ref(), parent)
-        }
-        (key, to @ Value::Object(_)) if key.starts_with(REFS) => {
+    match value {
+        Value::Object(to) if key.starts_with(REFS) => {
             let name = read_ref(held).map_or_else(|| key[REFS.len()..].to_owned(), |(name, _)| name);
             Register::Text(json!([to.get("type"), to.get("id"), name]).to_string())
         }
-        (_, Value::Bool(b)) => Register::Bool(*b),
-        (_, Value::String(text)) => Register::Text(text.clone()),
+        Value::Bool(b) => Register::Bool(*b),
+        Value::String(text) => Register::Text(text.clone()),
         _ => Register::Null,
     }
 }

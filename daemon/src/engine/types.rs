@@ -4,6 +4,7 @@ use quire_protocol::clock::Clock;
 use quire_protocol::domain::Kind;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, Rights};
+use quire_protocol::node::NodeKey;
 use quire_protocol::shapes::model::Answer;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -20,6 +21,9 @@ pub enum EngineError {
     /// A member cannot take this value.
     #[error("{0}")]
     Member(String),
+    /// The name is in use with other content, or is another item's.
+    #[error("{0}")]
+    Taken(String),
     /// The engine is stopping.
     #[error("the daemon is stopping")]
     Stopping,
@@ -124,6 +128,134 @@ pub struct ItemView {
     pub etag: String,
     /// Its place in the stable order of lists; opaque.
     pub position: String,
+    /// Whether it is removed. Markings say so in their members too.
+    pub removed: bool,
+}
+
+/// A node as an app sends it.
+#[derive(Clone, Debug)]
+pub struct NodePut {
+    /// Its tenant.
+    pub space: Space,
+    /// The members that were sent, by their documented names and as their types.
+    pub members: Map<String, Value>,
+    /// It came in a form that has no objects and arrays in `props`.
+    pub textual: bool,
+    /// The moment, for dates that were not sent; decides nothing.
+    pub now: String,
+    /// A GUID for a node that brings no name at all.
+    pub fresh: String,
+}
+
+/// What finds a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeName {
+    /// Any `nodeId` it was given; lower-case with hyphens.
+    Guid(String),
+    /// Its type and id.
+    Key(NodeKey),
+}
+
+/// Which nodes. Members that are absent do not matter.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the members are those of a node")]
+pub struct NodeFilter {
+    pub space: Space,
+    pub node_id: Option<String>,
+    pub ty: Option<String>,
+    pub id: Option<String>,
+    pub parent_type: Option<String>,
+    pub parent_id: Option<String>,
+    pub title: Option<String>,
+    pub created: DateRange,
+    pub updated: DateRange,
+    /// Properties by name, and what they say.
+    pub props: Vec<(String, String)>,
+    /// Only removed ones, or only those that are not; `None`: both.
+    pub removed: Option<bool>,
+    /// At most so many.
+    pub limit: usize,
+    /// Without the first so many.
+    pub skip: usize,
+    /// Those after this [`ItemView::position`].
+    pub after: Option<String>,
+}
+
+impl NodeFilter {
+    /// Every node of a tenant that is there.
+    pub fn of(space: Space) -> NodeFilter {
+        NodeFilter {
+            space,
+            node_id: None,
+            ty: None,
+            id: None,
+            parent_type: None,
+            parent_id: None,
+            title: None,
+            created: DateRange::default(),
+            updated: DateRange::default(),
+            props: Vec::new(),
+            removed: Some(false),
+            limit: usize::MAX,
+            skip: 0,
+            after: None,
+        }
+    }
+}
+
+/// A span of dates, in ticks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DateRange {
+    /// From here on.
+    pub after: Option<i64>,
+    /// Up to here, this one left out.
+    pub before: Option<i64>,
+}
+
+/// A sync token as a client asks for it.
+#[derive(Clone, Debug)]
+pub struct TokenPut {
+    /// Its tenant.
+    pub space: Space,
+    /// The members that were sent.
+    pub sent: Map<String, Value>,
+    /// Its id, when none was sent.
+    pub fresh: String,
+    /// The moment, for its dates; decides nothing.
+    pub now: String,
+    /// Anchors of sixteen digits.
+    pub short: bool,
+}
+
+/// A page of a token's window.
+#[derive(Clone, Debug)]
+pub struct WindowPage {
+    /// Nodes that are there.
+    pub nodes: Vec<Map<String, Value>>,
+    /// How many there are in the window.
+    pub total: usize,
+    /// `nodeId`s of all that are removed.
+    pub removed: Vec<String>,
+}
+
+/// A message of a field app.
+#[derive(Clone, Debug)]
+pub struct MessagePut {
+    /// The tenant that keeps it.
+    pub space: Space,
+    /// Its representation, filled in.
+    pub message: Map<String, Value>,
+    /// What it asks for.
+    pub action: MessageAction,
+}
+
+/// What a message asks for.
+#[derive(Clone, Debug)]
+pub enum MessageAction {
+    /// These nodes go, each in its tenant.
+    Remove(Vec<(Space, NodeName)>),
+    /// These come, or change.
+    Put(Vec<NodePut>),
 }
 
 /// One key of one item that holds more than one value.

@@ -20,7 +20,9 @@ use quire_protocol::shapes::model::{Answer, SynchronizationModel};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::{EngineError, Event, Ingested, ItemView, Shared};
+use super::{
+    EngineError, Event, Ingested, ItemView, MessageAction, MessagePut, NodeName, NodePut, Shared, TokenPut,
+};
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
 
@@ -98,6 +100,30 @@ pub(super) enum Command {
         value: Value,
         reply: Reply<Option<ItemView>>,
     },
+    PutNode {
+        put: Box<NodePut>,
+        reply: Reply<ItemView>,
+    },
+    PatchNode {
+        name: NodeName,
+        put: Box<NodePut>,
+        if_match: Option<String>,
+        reply: Reply<Option<ItemView>>,
+    },
+    RemoveNode {
+        space: Space,
+        name: NodeName,
+        if_match: Option<String>,
+        reply: Reply<Option<ItemView>>,
+    },
+    PutMessage {
+        put: Box<MessagePut>,
+        reply: Reply<Map<String, Value>>,
+    },
+    PutToken {
+        put: Box<TokenPut>,
+        reply: Reply<Map<String, Value>>,
+    },
     /// Ends the sitting, so that readers see what was answered.
     Show {
         done: SyncSender<()>,
@@ -115,6 +141,10 @@ impl Command {
             Command::Ingest { segments, .. } => {
                 segments.iter().map(|(_, _, encoded)| encoded.len()).sum::<usize>() <= FEW_BYTES
             }
+            Command::PutMessage { put, .. } => match &put.action {
+                MessageAction::Remove(names) => names.len() <= FEW_ITEMS,
+                MessageAction::Put(nodes) => nodes.len() <= FEW_ITEMS,
+            },
             _ => true,
         }
     }
@@ -464,6 +494,15 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
             react(reactions, reply, batch.remove(&guid, if_match.as_deref()), success)
         }
         Command::Resolve { id, value, reply } => react(reactions, reply, batch.resolve(&id, &value), success),
+        Command::PutNode { put, reply } => react(reactions, reply, batch.put_node(&put), success),
+        Command::PatchNode { name, put, if_match, reply } => {
+            react(reactions, reply, batch.patch_node(&name, &put, if_match.as_deref()), success)
+        }
+        Command::RemoveNode { space, name, if_match, reply } => {
+            react(reactions, reply, batch.remove_node(&space, &name, if_match.as_deref()), success)
+        }
+        Command::PutMessage { put, reply } => react(reactions, reply, batch.put_message(&put), success),
+        Command::PutToken { put, reply } => react(reactions, reply, batch.put_token(&put), success),
         Command::Show { .. } | Command::Stop { .. } => Ok(()),
     }
 }

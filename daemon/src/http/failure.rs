@@ -25,6 +25,7 @@ fn status(error: &EngineError) -> StatusCode {
         EngineError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::Stale => StatusCode::PRECONDITION_FAILED,
         EngineError::Member(_) => StatusCode::BAD_REQUEST,
+        EngineError::Taken(_) => StatusCode::CONFLICT,
         EngineError::Forbidden(_) => StatusCode::FORBIDDEN,
     }
 }
@@ -85,6 +86,7 @@ mod tests {
             (EngineError::Stopping, 503),
             (EngineError::Stale, 412),
             (EngineError::Member("color".into()), 400),
+            (EngineError::Taken("id".into()), 409),
             (EngineError::Forbidden("no".into()), 403),
         ];
         for (error, wanted) in told {

@@ -1,7 +1,7 @@
 //! Items that are nothing but their creation: their rows say where its records are, and are completed from them.
 
 use quire_protocol::change::id_of;
-use quire_protocol::document::{self, project_bare};
+use quire_protocol::document::{self, Projection, project_bare};
 use quire_protocol::id::{ChangeId, DocId};
 use quire_protocol::record::Record;
 
@@ -78,7 +78,8 @@ impl Batch<'_, '_> {
         self.note_written((space, doc), row.changes.len());
         let Some(ChangeRef { log, seq, .. }) = row.changes.first().copied() else { return Ok(()) };
         let bare = Bare { log, seq, seed: row.changes.len() > 1 };
-        self.rows.put(&Key::of(Kind::Document).space(space).doc(doc), &bare.encode())
+        self.rows.put(&Key::of(Kind::Document).space(space).doc(doc), &bare.encode())?;
+        self.index((space, doc), &Projection::default(), row)
     }
 
     /// A record and its arrival, also when it is not sealed yet.

@@ -223,7 +223,7 @@ impl<'a, 't> Batch<'a, 't> {
         places: &[(ChangeId, u32, u64)],
     ) -> Result<()> {
         let had = !row.projection.conflicts.is_empty();
-        row.projection = projection;
+        let before = std::mem::replace(&mut row.projection, projection);
         row.changes.extend(places.iter().map(|(change, log, seq)| reference(*change, *log, *seq)));
         let saved = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         if let Some(loaded) = loaded {
@@ -235,7 +235,8 @@ impl<'a, 't> Batch<'a, 't> {
             self.replica.documents.put((space, doc), loaded);
         }
         self.note_written((space, doc), row.changes.len());
-        self.put_row(space, doc, row, had)
+        self.put_row(space, doc, row, had)?;
+        self.index((space, doc), &before, row)
     }
 
     /// Remembers how many changes a document has now.
@@ -251,11 +252,14 @@ impl<'a, 't> Batch<'a, 't> {
         row: &DocRow,
         log: Incarnation,
     ) -> Result<()> {
+        if !row.is_shown() {
+            return Ok(());
+        }
         self.changes.push(Changed {
             id: arrival,
             space: self.name_of(space)?,
             kind: row.kind(),
-            identity: row.identity().to_owned(),
+            identity: row.name().to_owned(),
             removed: row.projection.removed,
             log,
         });

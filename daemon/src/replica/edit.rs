@@ -62,7 +62,7 @@ impl Batch<'_, '_> {
     ) -> Result<Done, EngineError> {
         match self.row(target.space, target.doc())? {
             Some(row) => self.put_onto(target, row, said, seen),
-            None => self.create(target, said),
+            None => self.create(target, beginning(target.kind, target.identity, said)),
         }
     }
 
@@ -186,9 +186,8 @@ impl Batch<'_, '_> {
     }
 
     /// A new item, written without a document.
-    fn create(&mut self, target: Target<'_>, said: &Said) -> Result<Done, EngineError> {
+    pub(super) fn create(&mut self, target: Target<'_>, edit: Edit) -> Result<Done, EngineError> {
         let (space, doc, log) = (target.space, target.doc(), self.replica.mirror.log);
-        let edit = beginning(target.kind, target.identity, said);
         let (contents, screened) = first_changes(doc, log, edit)?;
         let (last, seed) = screened.split_last().ok_or_else(|| unwritable("it is empty"))?;
         let projection = admit_creation(doc, seed.first(), last)

@@ -101,13 +101,20 @@ impl View {
             if space.is_some_and(|space| space != name) {
                 continue;
             }
-            if let Some(row) = self.row(number, doc)?
-                && let Some(kind) = row.kind()
-            {
-                out.extend(
+            match self.row(number, doc)?.map(|row| (row.kind(), row)) {
+                Some((Some(ItemKind::Node), row)) => {
+                    out.extend(self.node_conflicts((number, name), doc, &row))
+                }
+                Some((Some(kind), row)) if kind.is_shown() => out.extend(
                     row.projection.conflicts.iter().map(|c| self.conflict(number, name, kind, doc, &row, c)),
-                );
+                ),
+                _ => {}
             }
+        }
+        for (number, name) in
+            self.mirror().names.spaces().filter(|(_, name)| space.is_none_or(|s| s == *name))
+        {
+            out.extend(self.tree_conflicts((number, name))?);
         }
         Ok(out)
     }
@@ -255,7 +262,10 @@ impl Batch<'_, '_> {
     pub fn resolve(&mut self, id: &str, value: &Value) -> Result<Option<ItemView>, EngineError> {
         let Some(((space, doc), member)) = read_conflict_id(id) else { return Ok(None) };
         let Some(row) = self.row(space, doc)? else { return Ok(None) };
-        let Some(kind) = row.kind() else { return Ok(None) };
+        let Some(kind) = row.kind().filter(|kind| kind.is_shown()) else { return Ok(None) };
+        if kind == ItemKind::Node {
+            return self.resolve_node((space, doc), row, member, value);
+        }
         let named = if member == "SyncIsRemoved" { key::LIFE } else { member };
         if !row.projection.conflicts.iter().any(|conflict| conflict.key == named) {
             return Ok(None);
@@ -361,18 +371,18 @@ impl Batch<'_, '_> {
     }
 }
 
-fn item(
+pub(super) fn item(
     (number, space): (SpaceNo, &Space),
     doc: DocId,
     row: &DocRow,
     members: Map<String, Value>,
 ) -> ItemView {
     let (etag, position) = (etag(row), format!("{number:08x}{doc}"));
-    ItemView { space: space.clone(), doc, members, etag, position }
+    ItemView { space: space.clone(), doc, members, etag, position, removed: row.projection.removed }
 }
 
 /// Names the state of an item on this daemon: the changes that made it, whatever order they came in.
-fn etag(row: &DocRow) -> String {
+pub(super) fn etag(row: &DocRow) -> String {
     let mut shorts: Vec<[u8; 8]> = row.changes.iter().map(|change| change.short).collect();
     shorts.sort_unstable();
     let hash = blake3::derive_key("quire etag 1", &shorts.concat());
@@ -388,7 +398,7 @@ fn matches(filter: &MarkingFilter, row: &DocRow) -> bool {
         && filter.book.is_none_or(|wanted| wanted == book)
 }
 
-fn read_position(text: &str) -> Option<(SpaceNo, DocId)> {
+pub(super) fn read_position(text: &str) -> Option<(SpaceNo, DocId)> {
     let (space, doc) = text.split_at_checked(8)?;
     let doc = data_encoding::HEXLOWER.decode(doc.as_bytes()).ok()?;
     Some((SpaceNo::from_str_radix(space, 16).ok()?, DocId(doc.try_into().ok()?)))

@@ -59,6 +59,12 @@ impl View {
         self.complete(space, decode_doc(&key, &value)?).map(Some)
     }
 
+    /// A record.
+    pub(super) fn record(&self, space: SpaceNo, log: u32, seq: u64) -> Result<Record> {
+        let log = self.mirror.names.log(log);
+        Ok(self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)?.0)
+    }
+
     fn complete(&self, space: SpaceNo, stored: Stored) -> Result<DocRow> {
         let record = |log, seq| {
             let log = self.mirror.names.log(log);
@@ -186,11 +192,14 @@ impl View {
             else {
                 continue;
             };
+            if !row.is_shown() {
+                continue;
+            }
             out.push(Changed {
                 id,
                 space: space.clone(),
                 kind: row.kind(),
-                identity: row.identity().to_owned(),
+                identity: row.name().to_owned(),
                 removed: row.projection.removed,
                 log: arrival.log,
             });

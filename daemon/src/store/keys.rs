@@ -20,6 +20,12 @@
 //! | address | `p` device | addresses where it was reached |
 //! | set aside | `x` SPACE incarnation sequence | document, reason |
 //! | unpaired | `u` device | nothing: removed here |
+//! | node id | `g` SPACE GUID document | nothing: this `nodeId` finds the node |
+//! | child | `e` SPACE parent document | nothing: a node that is or was below that one |
+//! | branch | `w` SPACE document | [`super::rows::BranchRow`]: a node whose move lost, or once did |
+//! | token | `y` SPACE arrival | the token's document |
+//! | message | `q` SPACE number | [`super::rows::MessageRow`] |
+//! | message name | `j` SPACE hash | its number |
 
 use quire_protocol::id::{DeviceId, DocId, Incarnation};
 
@@ -51,6 +57,12 @@ pub enum Kind {
     Address = b'p',
     SetAside = b'x',
     Unpaired = b'u',
+    NodeId = b'g',
+    Child = b'e',
+    Branch = b'w',
+    Token = b'y',
+    Message = b'q',
+    MessageName = b'j',
 }
 
 /// A key built part by part.

@@ -115,6 +115,21 @@ impl DocRow {
     }
 }
 
+impl DocRow {
+    /// True for what people have, and for what a later version may show.
+    pub fn is_shown(&self) -> bool {
+        self.kind().is_none_or(Kind::is_shown)
+    }
+
+    /// What people call the item: its identity; a node by its `nodeId`.
+    pub fn name(&self) -> &str {
+        match self.kind() {
+            Some(Kind::Node) => quire_protocol::node::node_id(&self.projection),
+            _ => self.identity(),
+        }
+    }
+}
+
 /// A cursor: the clocks it stands for, and what its application wrote with it since.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CursorRow {
@@ -220,6 +235,31 @@ impl OpenRow {
             record: Record { doc, kind, rules, more, claimed_ms, payload: payload.to_vec() },
         })
     }
+}
+
+/// A node in whose place in the tree its document alone does not decide: its moves and others' closed a cycle, or once
+/// did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRow {
+    /// True while the move that its document says is not in force.
+    pub demoted: bool,
+    /// Type and id of the parent in force.
+    pub in_force: Option<(String, String)>,
+    /// Type and id of the parent that its document says.
+    pub lost: Option<(String, String)>,
+    /// The log that the lost move came in.
+    pub by: Option<Incarnation>,
+    /// Records without any one of which it would be otherwise: log and sequence number.
+    pub causes: Vec<(u32, u64)>,
+}
+
+/// A message that was taken, as JSON; parts that are too large to be kept are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRow {
+    /// Its representation.
+    pub json: String,
+    /// The names under which it is found.
+    pub names: Vec<[u8; 16]>,
 }
 
 /// Why a record is not folded.
