@@ -4,6 +4,7 @@ pub mod body;
 pub mod coerce;
 pub mod date;
 pub mod error;
+pub mod escape;
 pub mod forms;
 pub mod json;
 mod media;
