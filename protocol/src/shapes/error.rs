@@ -1,11 +1,12 @@
-//! The error body of ASP.NET Web API (`HttpError`), as data and as JSON.
+//! The error body of ASP.NET Web API (`HttpError`), as data, as JSON and as XML (REFERENCE D8).
 
 use serde_json::{Map, Value, json};
 
+use super::forms::FormError;
 use super::json::JsonError;
-use super::{MAX_MESSAGE, cut};
+use super::{MAX_MESSAGE, cut, escape};
 
-/// An answer that is an error. The names of its JSON members are fixed by Web API.
+/// An answer that is an error. The names of its members are fixed by Web API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError {
     /// The HTTP status.
@@ -42,6 +43,30 @@ impl HttpError {
             JsonError::Encoding { .. } => "",
         };
         HttpError::invalid_member(parameter, path, error.to_string())
+    }
+
+    /// 400 for a form that cannot be read.
+    pub fn invalid_form(parameter: &str, error: &FormError) -> HttpError {
+        HttpError::invalid_member(parameter, "", error.to_string())
+    }
+
+    /// 401. The caller adds the `WWW-Authenticate` header.
+    pub fn unauthorized() -> HttpError {
+        HttpError::new(401, "Authorization has been denied for this request.")
+    }
+
+    /// 404 for an address whose first part names no controller.
+    pub fn no_controller(uri: &str, controller: &str) -> HttpError {
+        let name = cut(controller, MAX_MESSAGE);
+        let detail = format!("No type was found that matches the controller named '{name}'.");
+        HttpError::not_found(uri, Some(detail))
+    }
+
+    /// 404 for an address of a controller that has no action there.
+    pub fn no_action(uri: &str, controller: &str) -> HttpError {
+        let name = cut(controller, MAX_MESSAGE);
+        let detail = format!("No action was found on the controller '{name}' that matches the request.");
+        HttpError::not_found(uri, Some(detail))
     }
 
     /// 404 for an address that no route serves.
@@ -91,6 +116,37 @@ impl HttpError {
         }
         escape_controls(&Value::Object(body).to_string()).into_bytes()
     }
+
+    /// The XML body: the members as elements without namespace and in the order of the JSON body, the messages of
+    /// one place joined by a blank.
+    pub fn to_xml(&self) -> String {
+        let mut xml = "<Error>".to_owned();
+        element("Message", &self.message, &mut xml);
+        if let Some(detail) = &self.detail {
+            element("MessageDetail", detail, &mut xml);
+        }
+        if !self.model_state.is_empty() {
+            xml.push_str("<ModelState>");
+            for (key, messages) in &self.model_state {
+                element(key, &messages.join(" "), &mut xml);
+            }
+            xml.push_str("</ModelState>");
+        }
+        xml.push_str("</Error>");
+        xml
+    }
+}
+
+/// `<name>text</name>`, or `<name />` for no text.
+fn element(name: &str, text: &str, xml: &mut String) {
+    let name = escape::local_name(name);
+    if text.is_empty() {
+        xml.push_str(&format!("<{name} />"));
+        return;
+    }
+    xml.push_str(&format!("<{name}>"));
+    escape::text(text, xml);
+    xml.push_str(&format!("</{name}>"));
 }
 
 /// Outside strings compact JSON has no such character, so that escaping the whole text is right.
@@ -145,6 +201,49 @@ mod tests {
                 .contains("no Content-Type header. The inferred media type 'app")
         );
         assert_eq!(text(&HttpError::internal()), r#"{"Message":"An error has occurred."}"#);
+    }
+
+    #[test]
+    fn xml_bodies_are_those_of_web_api() {
+        let two = vec!["first message".to_owned(), "second message".to_owned()];
+        assert_eq!(
+            HttpError::invalid(vec![("syncTokenRepresentation.tenantId".to_owned(), two)]).to_xml(),
+            "<Error><Message>The request is invalid.</Message><ModelState><syncTokenRepresentation.tenantId>first message \
+             second message</syncTokenRepresentation.tenantId></ModelState></Error>"
+        );
+        let entry = HttpError::invalid_member("body", "nodes[0].props", "1 < 2 & \"3\"\r\n\u{1}");
+        assert_eq!(
+            entry.to_xml(),
+            "<Error><Message>The request is invalid.</Message><ModelState><body.nodes_x005B_0_x005D_.props>1 &lt; 2 \
+             &amp; \"3\"&#xD;\n&#x1;</body.nodes_x005B_0_x005D_.props></ModelState></Error>"
+        );
+        assert_eq!(
+            HttpError::no_controller("http://h/a?b&c", "x").to_xml(),
+            "<Error><Message>No HTTP resource was found that matches the request URI 'http://h/a?b&amp;c'.</Message>\
+             <MessageDetail>No type was found that matches the controller named 'x'.</MessageDetail></Error>"
+        );
+        assert_eq!(
+            HttpError::invalid(vec![("m".to_owned(), Vec::new())]).to_xml(),
+            "<Error><Message>The request is invalid.</Message><ModelState><m /></ModelState></Error>"
+        );
+    }
+
+    #[test]
+    fn refusals_are_in_the_words_of_web_api() {
+        assert_eq!(
+            text(&HttpError::unauthorized()),
+            r#"{"Message":"Authorization has been denied for this request."}"#
+        );
+        assert_eq!(HttpError::unauthorized().status, 401);
+        let action = HttpError::no_action("http://h/api/nodes/1/2", "Nodes");
+        assert_eq!(action.status, 404);
+        assert_eq!(
+            action.detail.as_deref(),
+            Some("No action was found on the controller 'Nodes' that matches the request.")
+        );
+        let form = HttpError::invalid_form("nodeRepresentation", &FormError::TooManyKeys);
+        assert_eq!((form.status, form.model_state[0].0.as_str()), (400, "nodeRepresentation"));
+        assert!(form.model_state[0].1[0].contains("limit of '1000'"));
     }
 
     #[test]
