@@ -1,14 +1,17 @@
 //! The engine without sockets: the documented request, cursors, merging, exchange of segments.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod pair;
+
 use quire_daemon::engine::{Engine, EngineError, Event, ItemView, MarkingFilter};
 use quire_daemon::store::keys::{Key, Kind};
 use quire_protocol::clock::Clock;
 use quire_protocol::domain::Kind as ItemKind;
 use quire_protocol::id::{DocId, Space};
-use quire_protocol::identity::Scope;
 use quire_protocol::shapes::{json, model};
 use serde_json::{Value, json};
+
+use pair::{exchange, exchange_as, trust};
 
 const SAMPLE: &[u8] = include_bytes!("../../tests/fixtures/shapes/synchronize.request.json");
 
@@ -32,33 +35,6 @@ fn marking(guid: u8, more: &Value) -> Value {
 
 fn request(app: i64, cursor: Option<&str>, markings: &[Value]) -> Value {
     json!({"Account": {"AccountId": 3}, "AccountApplicationId": app, "LastSyncTimestamp": cursor, "Markings": markings})
-}
-
-async fn trust(a: &Engine, b: &Engine) {
-    for (one, other) in [(a, b), (b, a)] {
-        let brought = quire_protocol::message::Credentials {
-            roster: Vec::new(),
-            certificates: other.mirror().certificates.values().cloned().collect(),
-        };
-        one.add_peer(other.card(), vec![Scope::Everything], brought, Vec::new()).await.unwrap();
-    }
-}
-
-/// Everything `from` has that `to` lacks.
-async fn exchange(from: &Engine, to: &Engine) {
-    exchange_as(from, from, to).await;
-}
-
-/// Everything `copy` has that `to` lacks, brought in the name of the engine it is a copy of.
-async fn exchange_as(original: &Engine, copy: &Engine, to: &Engine) {
-    for (space, _) in original.clocks_for(to.card().id()) {
-        let after = to.clock(&space).unwrap_or_default();
-        let segments = copy.fetch(&space, &after, 1 << 30).unwrap();
-        let segments = segments.into_iter().map(|(log, bytes)| (space.clone(), log, bytes)).collect();
-        for done in to.ingest(original.card().id(), segments).await.unwrap() {
-            assert_eq!(done.refused, None);
-        }
-    }
 }
 
 fn shown(engine: &Engine, guid: u8) -> Value {

@@ -144,6 +144,7 @@ mod tests {
             members: members.as_object().unwrap().clone(),
             etag: "e".into(),
             position: format!("after {guid}"),
+            removed: false,
         }
     }
 

@@ -45,7 +45,7 @@ fn shown(projection: &Projection) -> Value {
 #[test]
 fn the_documented_node_comes_back() {
     let sample: Value =
-        serde_json::from_str(include_str!("../../../tests/fixtures/put-data-delete.json")).unwrap();
+        serde_json::from_str(include_str!("../../../tests/fixtures/shapes/put-data-delete.json")).unwrap();
     let mut sent = sample["nodes"][0].clone();
     let mut back = shown(&made(sent.clone()));
     assert_eq!(

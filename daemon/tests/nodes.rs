@@ -1,0 +1,349 @@
+//! Nodes, tokens and messages against the engine, without sockets.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod pair;
+
+use pair::{exchange, trust};
+use quire_daemon::engine::{
+    Engine, EngineError, ItemView, MessageAction, MessagePut, NodeFilter, NodeName, NodePut, TokenPut,
+    WindowPage,
+};
+use quire_protocol::id::Space;
+use quire_protocol::node::NodeKey;
+use serde_json::{Map, Value, json};
+
+const TENANT: &str = "tenant:087a4be1-37eb-4c62-8484-39e603c2f6bd";
+const NOW: &str = "2026-01-01T00:00:00Z";
+
+fn tenant() -> Space {
+    Space::parse(TENANT).unwrap()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn guid(n: u8) -> String {
+    uuid::Uuid::from_bytes([n; 16]).to_string()
+}
+
+fn node(members: Value) -> NodePut {
+    let fresh = guid(0xFF);
+    NodePut { space: tenant(), members: object(members), textual: false, now: NOW.into(), fresh }
+}
+
+async fn put(engine: &Engine, members: Value) -> Map<String, Value> {
+    engine.put_node(node(members)).await.unwrap().members
+}
+
+fn all(engine: &Engine) -> Vec<ItemView> {
+    engine.nodes(&NodeFilter::of(tenant())).unwrap()
+}
+
+fn named(engine: &Engine, ty: &str, id: &str) -> Value {
+    let filter = NodeFilter { ty: Some(ty.into()), id: Some(id.into()), ..NodeFilter::of(tenant()) };
+    let found = engine.nodes(&filter).unwrap().pop();
+    found.map_or(Value::Null, |item| Value::Object(item.members))
+}
+
+async fn token(engine: &Engine, requested: Option<&str>, short: bool) -> Map<String, Value> {
+    let sent = object(json!({"requestedAnchorHex": requested, "userId": guid(1), "applicationId": guid(2)}));
+    let fresh = uuid::Uuid::new_v4().to_string();
+    engine.put_token(TokenPut { space: tenant(), sent, fresh, now: NOW.into(), short }).await.unwrap()
+}
+
+fn id(token: &Map<String, Value>) -> &str {
+    token["syncTokenId"].as_str().unwrap()
+}
+
+fn anchor(token: &Map<String, Value>) -> &str {
+    token["currentDatabaseAnchorHex"].as_str().unwrap()
+}
+
+fn page(engine: &Engine, token: &Map<String, Value>, first: usize, count: usize) -> WindowPage {
+    engine.window_page(Some(&tenant()), id(token), first, count).unwrap().unwrap()
+}
+
+fn titles(page: &WindowPage) -> Vec<&str> {
+    let mut titles: Vec<&str> = page.nodes.iter().map(|node| node["title"].as_str().unwrap_or("-")).collect();
+    titles.sort_unstable();
+    titles
+}
+
+async fn both() -> (Engine, Engine) {
+    let (a, b) = (Engine::in_memory("a").unwrap(), Engine::in_memory("b").unwrap());
+    trust(&a, &b).await;
+    (a, b)
+}
+
+async fn meet(a: &Engine, b: &Engine) {
+    exchange(a, b).await;
+    exchange(b, a).await;
+}
+
+#[tokio::test]
+async fn what_is_posted_is_read_here_and_elsewhere_and_again_it_writes_nothing() {
+    let (a, b) = both().await;
+    let sent = json!({"type": "truck", "id": "7", "title": "x", "props": {"a": {"b": [1, 2.5]}}, "refs": {"r": {"type": "t", "id": "1"}}});
+    let first = put(&a, sent.clone()).await;
+    let clock = a.clock(&tenant());
+    assert_eq!(put(&a, sent.clone()).await, first);
+    assert_eq!(a.clock(&tenant()), clock, "the same again writes nothing");
+    exchange(&a, &b).await;
+    let mut there = named(&b, "truck", "7");
+    there["cyanId"] = first["cyanId"].clone();
+    assert_eq!(there, Value::Object(first));
+    assert_eq!((&there["props"], &there["refs"]), (&sent["props"], &sent["refs"]));
+}
+
+#[tokio::test]
+async fn one_node_created_twice_is_one_and_every_guid_finds_it() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1", "nodeId": guid(1), "props": {"a": 1}})).await;
+    put(&b, json!({"type": "t", "id": "1", "nodeId": guid(2), "props": {"b": 2}, "title": "b"})).await;
+    meet(&a, &b).await;
+    for engine in [&a, &b] {
+        assert_eq!(all(engine).len(), 1);
+        for n in [1, 2] {
+            let filter = NodeFilter { node_id: Some(guid(n)), ..NodeFilter::of(tenant()) };
+            let found = engine.nodes(&filter).unwrap().pop().unwrap().members;
+            assert_eq!(found["props"], json!({"a": 1, "b": 2}));
+        }
+        assert!(engine.conflicts(None).unwrap().is_empty(), "nobody wrote one thing twice");
+    }
+    assert_eq!(named(&a, "t", "1")["nodeId"], named(&b, "t", "1")["nodeId"]);
+    let other = a.put_node(node(json!({"type": "t", "id": "2", "nodeId": guid(1)}))).await;
+    assert!(matches!(other, Err(EngineError::Taken(_))), "type and id of a node do not change: {other:?}");
+}
+
+#[tokio::test]
+async fn edits_made_apart_merge_and_a_loser_is_shown_and_settled() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1", "title": "o", "props": {"x": {"y": 0, "z": 0}}})).await;
+    exchange(&a, &b).await;
+    put(&a, json!({"type": "t", "id": "1", "title": "a", "props": {"x": {"y": 1}}})).await;
+    put(&b, json!({"type": "t", "id": "1", "title": "b", "props": {"x": {"z": 2}, "new": {}}})).await;
+    meet(&a, &b).await;
+    let there = named(&a, "t", "1");
+    assert_eq!(there["props"], json!({"new": {}, "x": {"y": 1, "z": 2}}));
+    assert_eq!(there["title"], named(&b, "t", "1")["title"]);
+    let conflicts = a.conflicts(None).unwrap();
+    assert_eq!(conflicts.len(), 1);
+    let lost = if there["title"] == "a" { "b" } else { "a" };
+    assert_eq!((conflicts[0].member.as_str(), &conflicts[0].others[0].0), ("title", &json!(lost)));
+    assert_eq!(conflicts[0].item, there["nodeId"].as_str().unwrap());
+    a.resolve(&conflicts[0].id, json!("both")).await.unwrap().unwrap();
+    exchange(&a, &b).await;
+    assert_eq!((named(&b, "t", "1")["title"].clone(), b.conflicts(None).unwrap().len()), (json!("both"), 0));
+}
+
+#[tokio::test]
+async fn a_removed_node_stays_away_until_it_is_posted_again_and_its_children_are_kept() {
+    let a = Engine::in_memory("a").unwrap();
+    put(&a, json!({"type": "t", "id": "1"})).await;
+    put(&a, json!({"type": "t", "id": "2", "parentType": "t", "parentId": "1"})).await;
+    let name = NodeName::Key(NodeKey { ty: "t".into(), id: "1".into() });
+    assert!(a.remove_node(tenant(), name.clone(), None).await.unwrap().unwrap().removed);
+    assert_eq!(named(&a, "t", "1"), Value::Null);
+    let below =
+        NodeFilter { parent_type: Some("t".into()), parent_id: Some("1".into()), ..NodeFilter::of(tenant()) };
+    assert_eq!(a.nodes(&below).unwrap().len(), 1);
+    put(&a, json!({"type": "t", "id": "1"})).await;
+    assert_eq!(named(&a, "t", "1")["id"], "1");
+}
+
+#[tokio::test]
+async fn an_edit_beside_a_removal_keeps_the_node() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1"})).await;
+    exchange(&a, &b).await;
+    a.remove_node(tenant(), NodeName::Key(NodeKey { ty: "t".into(), id: "1".into() }), None).await.unwrap();
+    put(&b, json!({"type": "t", "id": "1", "title": "edited"})).await;
+    meet(&a, &b).await;
+    for engine in [&a, &b] {
+        assert_eq!(named(engine, "t", "1")["title"], "edited");
+        let conflict = &engine.conflicts(None).unwrap()[0];
+        assert_eq!((conflict.member.as_str(), &conflict.others[0].0), ("removed", &json!(true)));
+    }
+}
+
+#[tokio::test]
+async fn moves_that_close_a_cycle_end_in_one_tree_and_the_lost_one_is_a_conflict() {
+    let (a, b) = both().await;
+    for id in ["1", "2"] {
+        put(&a, json!({"type": "t", "id": id, "title": id})).await;
+    }
+    exchange(&a, &b).await;
+    let before = token(&a, None, false).await;
+    exchange(&a, &b).await;
+    put(&a, json!({"type": "t", "id": "1", "parentType": "t", "parentId": "2"})).await;
+    put(&b, json!({"type": "t", "id": "2", "parentType": "t", "parentId": "1"})).await;
+    let apart = token(&b, Some(anchor(&before)), false).await;
+    meet(&a, &b).await;
+    let parents = |engine: &Engine| ["1", "2"].map(|id| named(engine, "t", id)["parentId"].clone());
+    assert_eq!(parents(&a), parents(&b));
+    assert_eq!(parents(&a).iter().filter(|parent| parent.is_null()).count(), 1);
+    let conflicts = a.conflicts(None).unwrap();
+    assert_eq!((conflicts.len(), conflicts[0].member.as_str()), (1, "parent"));
+    assert!(conflicts[0].others[0].1.is_some(), "its author is known");
+    assert_eq!(conflicts[0].others, b.conflicts(None).unwrap()[0].others);
+    // Who synced with b before the two met is told of both: one of them is where it was not.
+    let after = token(&b, Some(anchor(&apart)), false).await;
+    let lost_on_b = named(&b, "t", "2")["parentId"].is_null();
+    let wanted: &[&str] = if lost_on_b { &["1", "2"] } else { &["1"] };
+    assert!(wanted.iter().all(|title| titles(&page(&b, &after, 0, 9)).contains(title)));
+    let own = a.put_node(node(json!({"type": "t", "id": "3", "parentType": "t", "parentId": "3"}))).await;
+    assert!(matches!(own, Err(EngineError::Member(_))));
+    // Settled the other way round, there is no conflict any more.
+    let id = conflicts[0].id.clone();
+    assert!(a.resolve(&id, conflicts[0].value.clone()).await.unwrap().is_some());
+    meet(&a, &b).await;
+    assert_eq!((a.conflicts(None).unwrap().len(), b.conflicts(None).unwrap().len()), (0, 0));
+    assert_eq!(parents(&a), parents(&b));
+}
+
+#[tokio::test]
+async fn a_window_never_changes_and_is_the_same_everywhere() {
+    let (a, b) = both().await;
+    for id in 0..7 {
+        put(&a, json!({"type": "t", "id": id.to_string(), "title": format!("t{id}")})).await;
+    }
+    let window = token(&a, None, false).await;
+    assert_eq!(page(&a, &window, 0, 100).total, 7);
+    put(&a, json!({"type": "t", "id": "3", "title": "later"})).await;
+    put(&a, json!({"type": "t", "id": "9", "title": "new"})).await;
+    a.remove_node(tenant(), NodeName::Key(NodeKey { ty: "t".into(), id: "4".into() }), None).await.unwrap();
+    exchange(&a, &b).await;
+    put(&b, json!({"type": "t", "id": "10", "title": "b"})).await;
+    let wanted = ["t0", "t1", "t2", "t3", "t4", "t5", "t6"];
+    for engine in [&a, &b] {
+        let pages: Vec<WindowPage> = (0..3).map(|n| page(engine, &window, 3 * n, 3)).collect();
+        assert_eq!(pages.iter().map(|page| page.nodes.len()).collect::<Vec<_>>(), [3, 3, 1]);
+        let mut seen: Vec<&str> = pages.iter().flat_map(titles).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, wanted);
+        assert!(pages[0].removed.is_empty());
+        let again = page(engine, &window, 0, 3);
+        assert_eq!(again.nodes, pages[0].nodes);
+    }
+    assert_eq!(page(&a, &window, 0, 7).nodes, page(&b, &window, 0, 7).nodes, "in the same order");
+}
+
+#[tokio::test]
+async fn anchors_say_what_is_missing_wherever_they_are_shown() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1", "title": "1"})).await;
+    exchange(&a, &b).await;
+    for short in [false, true] {
+        let here = token(&a, None, short).await;
+        assert_eq!(anchor(&here).len() == 16, short);
+        exchange(&a, &b).await;
+        let nothing = token(&b, Some(anchor(&here)), false).await;
+        assert_eq!(page(&b, &nothing, 0, 9).total, 0, "b has what a had");
+        let title = format!("b{short}");
+        put(&b, json!({"type": "t", "id": "b", "title": title})).await;
+        let ahead = token(&b, Some(anchor(&here)), false).await;
+        assert_eq!(titles(&page(&b, &ahead, 0, 9)), [title.as_str()]);
+        // a has not heard of what this anchor covers: it has nothing to add, and promises no more than it has.
+        let behind = token(&a, Some(anchor(&ahead)), false).await;
+        assert_eq!(page(&a, &behind, 0, 9).total, 0);
+        exchange(&b, &a).await;
+        let caught_up = token(&a, Some(anchor(&behind)), false).await;
+        assert_eq!(titles(&page(&a, &caught_up, 0, 9)), [title.as_str()]);
+    }
+    for none in [None, Some(""), Some("sample string 9"), Some("0000000000000000"), Some("ffff")] {
+        let whole = token(&a, none, false).await;
+        assert_eq!(page(&a, &whole, 0, 9).total, 2, "{none:?}");
+        assert_eq!(whole["requestedAnchorHex"], json!(none), "as it came");
+    }
+}
+
+#[tokio::test]
+async fn what_went_is_said_and_what_came_and_went() {
+    let a = Engine::in_memory("a").unwrap();
+    put(&a, json!({"type": "t", "id": "1", "nodeId": guid(1)})).await;
+    let before = token(&a, None, false).await;
+    a.remove_node(tenant(), NodeName::Guid(guid(1)), None).await.unwrap();
+    let after = token(&a, Some(anchor(&before)), false).await;
+    let page = page(&a, &after, 0, 9);
+    assert_eq!((page.nodes.len(), page.total, page.removed), (0, 0, vec![guid(1)]));
+}
+
+#[tokio::test]
+async fn a_token_is_kept_as_it_is_and_the_last_one_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = Engine::open(dir.path(), "a").unwrap();
+    let sent =
+        object(json!({"syncTokenId": guid(9), "userId": guid(1), "applicationId": guid(2), "options": "x"}));
+    let ask = |sent: Map<String, Value>| TokenPut {
+        space: tenant(),
+        sent,
+        fresh: guid(8),
+        now: NOW.into(),
+        short: false,
+    };
+    let first = a.put_token(ask(sent.clone())).await.unwrap();
+    put(&a, json!({"type": "t", "id": "1"})).await;
+    assert_eq!(a.put_token(ask(sent.clone())).await.unwrap(), first);
+    let mut other = sent.clone();
+    other.insert("options".into(), json!("y"));
+    assert!(matches!(a.put_token(ask(other.clone())).await, Err(EngineError::Taken(_))));
+    other.insert("syncTokenId".into(), json!(guid(10)));
+    let last = a.put_token(ask(other)).await.unwrap();
+    a.stop().await;
+    drop(a);
+    let a = Engine::open(dir.path(), "a").unwrap();
+    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), Some(last));
+    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(3)).unwrap(), None);
+    assert_eq!(page(&a, &first, 0, 9).total, 0);
+    assert!(a.window_page(Some(&tenant()), &guid(77), 0, 9).unwrap().is_none());
+    assert!(a.window_page(None, &guid(9), 0, 9).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_message_is_done_once() {
+    let a = Engine::in_memory("a").unwrap();
+    let message = |sequence: i64, action| MessagePut {
+        space: tenant(),
+        message: object(
+            json!({"messageId": guid(sequence as u8), "senderSessionId": guid(5), "senderSessionSequence": sequence, "body": "b"}),
+        ),
+        action,
+    };
+    let nodes = || {
+        MessageAction::Put(vec![node(json!({"type": "t", "id": "1"})), node(json!({"type": "t", "id": "2"}))])
+    };
+    let first = a.put_message(message(1, nodes())).await.unwrap();
+    assert_eq!(all(&a).len(), 2);
+    let remove =
+        |key| MessageAction::Remove(vec![(tenant(), NodeName::Key(NodeKey { ty: "t".into(), id: key }))]);
+    a.put_message(message(2, remove("1".into()))).await.unwrap();
+    let clock = a.clock(&tenant());
+    assert_eq!(a.put_message(message(1, nodes())).await.unwrap(), first);
+    assert_eq!((all(&a).len(), a.clock(&tenant())), (1, clock));
+    a.put_message(message(3, remove("nobody".into()))).await.unwrap();
+    assert_eq!(a.messages(&tenant()).unwrap().len(), 3);
+    let long = "x".repeat(2000);
+    let some = MessageAction::Put(vec![
+        node(json!({"type": long, "id": "1"})),
+        node(json!({"type": "t", "id": "3"})),
+    ]);
+    assert!(
+        matches!(a.put_message(message(4, some)).await, Err(EngineError::Member(why)) if why.starts_with("nodes[0]"))
+    );
+    assert_eq!(named(&a, "t", "3")["id"], "3", "every other one is stored");
+}
+
+#[tokio::test]
+async fn large_values_and_long_names_travel_whole() {
+    let (a, b) = both().await;
+    let (long, name) = ("é".repeat(100_000), "k".repeat(400));
+    let props = json!({"large": long, &*name: {&*name: [long]}});
+    put(&a, json!({"type": "t", "id": "1", "props": props, "title": long})).await;
+    exchange(&a, &b).await;
+    let there = named(&b, "t", "1");
+    assert!(there["props"] == props && there["title"] == long.as_str());
+    let clock = b.clock(&tenant());
+    put(&b, json!({"type": "t", "id": "1", "props": props, "title": long})).await;
+    assert_eq!(b.clock(&tenant()), clock);
+}
