@@ -103,7 +103,8 @@ class ErrorStories
 
     void BadXml(Format format)
     {
-        var body = "<SyncTokenRepresentation xmlns=\"" + Space.Rest + "\"><TenantId>nope</TenantId></SyncTokenRepresentation>";
+        var body = "<SyncTokenRepresentation xmlns=\"" + Space.Rest + "\"><TenantId>nope</TenantId>"
+            + "</SyncTokenRepresentation>";
         var answer = wire.Post("api/syncTokens").Accept(format.Media).Body(body, Format.Xml.Media).Send().Expect(400);
         Check.Same("keys", new[] { "syncTokenRepresentation" }, ModelState(answer, format).Keys);
     }

@@ -191,7 +191,8 @@ class InputStories
     void FormToken()
     {
         var tenant = Guid.NewGuid();
-        var body = "tenantId=" + tenant + "&USERID=" + tenant + "&options=a+b%26c%3D%E2%82%AC&requestedAnchorHex=00&unknown=1";
+        var body = "tenantId=" + tenant + "&USERID=" + tenant
+            + "&options=a+b%26c%3D%E2%82%AC&requestedAnchorHex=00&unknown=1";
         var answer = wire.Post("api/syncTokens").Body(body, Form).Send();
         var token = Read(answer, Format.Json);
         Check.Equal("tenantId", tenant, token.TenantId);

@@ -72,7 +72,8 @@ static class Plain
 
     static bool IsNumber(object value)
     {
-        return value is BigInteger || (value is IConvertible && !(value is string) && !(value is char) && !(value is DateTime));
+        var isText = value is string || value is char || value is DateTime;
+        return value is BigInteger || (value is IConvertible && !isText);
     }
 
     static string Number(object value)
