@@ -5,6 +5,7 @@
 mod bad_input;
 mod bytes;
 mod demo;
+mod mono;
 mod native;
 mod netns;
 mod peers;
