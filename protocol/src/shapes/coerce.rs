@@ -170,7 +170,7 @@ pub fn guid_text(text: &str) -> Option<String> {
 }
 
 /// A number as .NET writes it: `1.50` is 1.5, `1.0` is 1, and `1E+21` has a signed exponent of two digits.
-fn number_text(number: &Number) -> String {
+pub(crate) fn number_text(number: &Number) -> String {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
     if float == 0.0 {
         return "0".to_owned();

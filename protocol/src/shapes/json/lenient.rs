@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::{JsonError, MAX_DEPTH};
-use crate::shapes::{MAX_MESSAGE, cut};
+use crate::shapes::{MAX_MESSAGE, cut, place};
 
 /// What went wrong at a byte, before line and column are counted. Boxed, so that every level's result is small.
 struct Fault {
@@ -292,15 +292,8 @@ impl Fault {
     }
 
     fn into_error(self, text: &str) -> JsonError {
-        let before = &text[..self.at];
-        let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        let breaks = before.matches('\n').count() + before.replace("\r\n", "").matches('\r').count();
-        JsonError::Syntax {
-            message: self.message,
-            path: path_text(self.path),
-            line: breaks + 1,
-            position: before[start..].encode_utf16().count(),
-        }
+        let (line, position) = place(text, self.at);
+        JsonError::Syntax { message: self.message, path: path_text(self.path), line, position }
     }
 }
 

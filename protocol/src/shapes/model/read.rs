@@ -8,7 +8,7 @@ use super::{Identity, Item, ItemError, ModelError, SynchronizationModel};
 use crate::domain::{Kind, Member, Role, Type};
 use crate::shapes::coerce::coerce;
 use crate::shapes::date::DateText;
-use crate::shapes::{MAX_MESSAGE, cut};
+use crate::shapes::{MAX_MESSAGE, cut, token};
 
 /// What typed apps send for a GUID they never set.
 const NO_GUID: &str = "00000000-0000-0000-0000-000000000000";
@@ -306,17 +306,4 @@ fn last_sync(value: Value) -> Result<Option<String>, ModelError> {
 
 fn fault(path: &str, message: String) -> ModelError {
     ModelError { path: path.to_owned(), message: cut(&message, MAX_MESSAGE) }
-}
-
-/// Json.NET's name for what a value begins with.
-fn token(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(number) if number.is_f64() => "Float",
-        Value::Number(_) => "Integer",
-        Value::String(_) => "String",
-        Value::Array(_) => "StartArray",
-        Value::Object(_) => "StartObject",
-    }
 }
