@@ -21,8 +21,9 @@ use tower::ServiceExt;
 use super::bodies::{self, BodyError};
 use super::caller::{Caller, Standing};
 use super::guard::{self, Rules, SharedRules};
-use super::problem::{Asked, Family, HttpError, first_segment};
+use super::problem::{Family, first_segment};
 use super::server::{Limits, wait_for_stop};
+use super::unserved::Asked;
 
 /// Everything one request needs, shared by all connections.
 #[derive(Clone)]
@@ -140,7 +141,7 @@ fn admit(parts: &Parts, caller: Caller, rules: &Rules) -> Result<(), Response> {
 }
 
 /// Quire's own API, the metrics and the dashboard. Folded like [`first_segment`]: rather ask once too often.
-fn needs_token(path: &str) -> bool {
+pub(super) fn needs_token(path: &str) -> bool {
     let first = first_segment(path);
     first.is_empty() || ["v1", "metrics"].iter().any(|own| first.eq_ignore_ascii_case(own))
 }
@@ -148,7 +149,7 @@ fn needs_token(path: &str) -> bool {
 fn unauthorized(family: Family) -> Response {
     let why = match family {
         Family::Native => "Send `Authorization: Bearer` with the content of the API token file.".to_owned(),
-        Family::Shape => HttpError::no_authorization().message,
+        Family::Shape => "Authorization has been denied for this request.".to_owned(),
     };
     let mut response = family.refuse(StatusCode::UNAUTHORIZED, why);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,17 +1,21 @@
-//! Every route in one list.
+//! Every endpoint with its handler, in one list.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Uri;
-use axum::http::uri::PathAndQuery;
-use axum::routing::{delete, get, post};
+use axum::handler::Handler;
+use axum::http::StatusCode;
+use axum::http::header::ALLOW;
+use axum::routing::{MethodFilter, MethodRouter, on};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::endpoint::Endpoint;
 use super::network::Network;
-use super::{conflicts, events, markings, pairing, peers, status, synchronization};
+use super::problem::Family;
+use super::{conflicts, endpoints, events, markings, pairing, peers, spelling, status, synchronization};
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -40,75 +44,115 @@ pub struct About {
 
 /// The router, to be put behind the [`super::door::Door`].
 pub fn router(services: Services) -> Router {
-    let routes = Router::new()
-        .route("/api/synchronization/synchronize", post(synchronization::synchronize))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
-        .route("/v1/status", get(status::status))
-        .route("/v1/spaces", get(status::spaces))
-        .route("/v1/spaces/{space}/clock", get(status::clock))
-        .route("/v1/markings", get(markings::list))
-        .route("/v1/markings/{syncGuid}", get(markings::read).patch(markings::patch).delete(markings::remove))
-        .route("/v1/conflicts", get(conflicts::list))
-        .route("/v1/conflicts/{id}/resolve", post(conflicts::resolve))
-        .route("/v1/events", get(events::events))
-        .route("/v1/peers", get(peers::list))
-        .route("/v1/peers/{deviceId}", delete(peers::remove))
-        .route("/v1/sync", post(peers::sync))
-        .route("/v1/pairing/invitations", post(pairing::invite))
-        .route("/v1/pairing/accept", post(pairing::accept))
-        .with_state(services);
-    let folded = fold_request as fn(Request) -> Request;
-    Router::new().fallback_service(routes.map_request(folded))
+    let mut table = Router::new();
+    for Route { endpoint, handler } in routes() {
+        table = table.route(endpoint.path, handler);
+    }
+    for path in documented_paths() {
+        table = table.route(path, others(verbs(path)));
+    }
+    let folded = fold as fn(Request) -> Request;
+    Router::new().fallback_service(table.with_state(services).map_request(folded))
 }
 
-/// Paths of the documented shapes are the same in any letter case and with a slash more (REFERENCE D2, fact 9). Our own
-/// API has one spelling.
-fn fold_request(mut request: Request) -> Request {
-    if let Some(folded) = folded(request.uri()) {
-        *request.uri_mut() = folded;
+/// An endpoint and what answers it.
+struct Route {
+    endpoint: &'static Endpoint,
+    handler: MethodRouter<Services>,
+}
+
+fn to<H: Handler<T, Services>, T: 'static>(endpoint: &'static Endpoint, handler: H) -> Route {
+    Route { endpoint, handler: on(endpoint.verb.filter(), handler) }
+}
+
+/// Every endpoint with its handler.
+fn routes() -> Vec<Route> {
+    use super::endpoints as of;
+    vec![
+        to(&of::synchronization::SYNCHRONIZE, synchronization::synchronize),
+        to(&of::health::ALIVE, status::healthz),
+        to(&of::health::READY, status::readyz),
+        to(&of::spaces::STATUS, status::status),
+        to(&of::spaces::SPACES, status::spaces),
+        to(&of::spaces::CLOCK, status::clock),
+        to(&of::spaces::EVENTS, events::events),
+        to(&of::markings::LIST, markings::list),
+        to(&of::markings::READ, markings::read),
+        to(&of::markings::PATCH, markings::patch),
+        to(&of::markings::REMOVE, markings::remove),
+        to(&of::conflicts::LIST, conflicts::list),
+        to(&of::conflicts::RESOLVE, conflicts::resolve),
+        to(&of::peers::LIST, peers::list),
+        to(&of::peers::REMOVE, peers::remove),
+        to(&of::peers::SYNC, peers::sync),
+        to(&of::peers::INVITE, pairing::invite),
+        to(&of::peers::ACCEPT, pairing::accept),
+    ]
+}
+
+fn documented_paths() -> BTreeSet<&'static str> {
+    endpoints::all().map(|endpoint| endpoint.path).filter(|path| Family::of(path) == Family::Shape).collect()
+}
+
+/// What a documented path answers to other methods than these. HEAD and OPTIONS are nothing special there (REFERENCE D2),
+/// while axum would take HEAD for GET. The body is the door's.
+fn others<S: Clone + Send + Sync + 'static>(allow: String) -> MethodRouter<S> {
+    let refuse = move || async move { (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allow)]) };
+    on(MethodFilter::HEAD, refuse.clone()).fallback(refuse)
+}
+
+fn verbs(path: &str) -> String {
+    let here = endpoints::all().filter(|endpoint| endpoint.path == path);
+    here.map(|endpoint| endpoint.verb.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn fold(mut request: Request) -> Request {
+    if let Some(documented) = spelling::documented(request.uri()) {
+        *request.uri_mut() = documented;
     }
     request
-}
-
-fn folded(uri: &Uri) -> Option<Uri> {
-    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
-    if !parts.first()?.eq_ignore_ascii_case("api") {
-        return None;
-    }
-    let path = format!("/{}", parts.join("/").to_ascii_lowercase());
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    // Only letter case and slashes of a valid URI have changed: it is one still.
-    let path_and_query = PathAndQuery::try_from(path + &query).ok()?;
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(path_and_query);
-    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::http::door::needs_token;
+    use crate::http::endpoint::Auth;
+    use axum::body::Body;
 
-    #[test]
-    fn shapes_are_found_however_they_are_spelled() {
-        const PATH: &str = "/api/synchronization/synchronize";
-        for spelled in [
-            PATH,
-            "/API/Synchronization/SYNCHRONIZE",
-            "/api/synchronization/synchronize/",
-            "//api//synchronization/synchronize//",
-        ] {
-            assert_eq!(folded(&spelled.parse().unwrap()).unwrap(), PATH, "{spelled}");
+    #[tokio::test]
+    async fn head_and_options_are_not_special_on_documented_paths() {
+        let path = on(MethodFilter::GET, || async { "fine" }).merge(others("GET, POST".to_owned()));
+        let table: Router = Router::new().route("/api/x", path);
+        for method in ["HEAD", "OPTIONS", "PUT"] {
+            let asked = Request::builder().method(method).uri("/api/x").body(Body::empty()).unwrap();
+            let answer = table.clone().oneshot(asked).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+            assert_eq!(answer.headers()[ALLOW], "GET, POST", "{method}");
         }
-        let asked = folded(&"http://localhost:1/Api/X/?Y=%2F/Z".parse().unwrap()).unwrap();
-        assert_eq!(asked, "http://localhost:1/api/x?Y=%2F/Z");
     }
 
     #[test]
-    fn our_own_paths_are_left_alone() {
-        for path in ["/v1/Markings/", "/", "/V1//status", "/apiary/x", "*"] {
-            assert_eq!(folded(&path.parse().unwrap()), None, "{path}");
+    fn each_endpoint_has_one_handler_and_each_handler_an_endpoint() {
+        let name = |endpoint: &Endpoint| (endpoint.path, endpoint.verb.name());
+        let mut defined: Vec<_> = endpoints::all().map(name).collect();
+        let mut joined: Vec<_> = routes().iter().map(|route| name(route.endpoint)).collect();
+        defined.sort_unstable();
+        joined.sort_unstable();
+        assert_eq!(defined, joined);
+    }
+
+    #[test]
+    fn the_door_asks_for_the_token_where_the_table_says() {
+        for endpoint in endpoints::all() {
+            assert_eq!(needs_token(endpoint.path), endpoint.auth == Auth::Bearer, "{}", endpoint.path);
+            assert_eq!(
+                Family::of(endpoint.path) == Family::Shape,
+                endpoint.auth == Auth::Shape,
+                "{}",
+                endpoint.path
+            );
         }
     }
 }

@@ -1,0 +1,26 @@
+//! The one table of endpoints: a file for each group. `router` joins handlers to them; OpenAPI, help pages, and answers for
+//! what is not served read them here.
+
+pub mod conflicts;
+pub mod health;
+pub mod markings;
+pub mod peers;
+pub mod spaces;
+pub mod synchronization;
+
+use super::endpoint::{Endpoint, Group};
+
+/// Every group, in the order in which they are shown.
+pub const GROUPS: &[&Group] = &[
+    &synchronization::GROUP,
+    &spaces::GROUP,
+    &markings::GROUP,
+    &conflicts::GROUP,
+    &peers::GROUP,
+    &health::GROUP,
+];
+
+/// Every endpoint.
+pub fn all() -> impl Iterator<Item = &'static Endpoint> {
+    GROUPS.iter().flat_map(|group| group.endpoints.iter().copied())
+}
