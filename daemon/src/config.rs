@@ -43,6 +43,15 @@ pub enum ApiAuth {
     Required,
 }
 
+/// How long the anchors of field apps are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchors {
+    /// The whole clock.
+    Full,
+    /// Sixteen digits that name a clock kept in the space, for clients that store eight bytes.
+    Short,
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -142,6 +151,7 @@ pub struct Layer {
     pub api_auth: Option<Given<ApiAuth>>,
     pub api_hosts: Option<Given<Vec<String>>>,
     pub api_allow_uids: Option<Given<Vec<u32>>>,
+    pub cyan_anchors: Option<Given<Anchors>>,
     pub remarks: Vec<String>,
 }
 
@@ -170,6 +180,8 @@ pub struct Config {
     pub api_hosts: Vec<String>,
     /// Users, beside the daemon's own, whose processes may call.
     pub api_allow_uids: Vec<u32>,
+    /// How long the anchors of field apps are.
+    pub cyan_anchors: Anchors,
     remarks: Vec<String>,
     sources: BTreeMap<&'static str, Source>,
     loader: Loader,
@@ -206,6 +218,7 @@ impl Config {
             ("discovery", self.discovery != new.discovery),
             ("log_format", self.log_format != new.log_format),
             ("api.auth", self.api_auth != new.api_auth),
+            ("cyan.anchors", self.cyan_anchors != new.cyan_anchors),
         ];
         self.name.clone_from(&new.name);
         self.connect.clone_from(&new.connect);
@@ -224,6 +237,7 @@ impl Config {
             && (self.api, self.peer, self.discovery) == (other.api, other.peer, other.discovery)
             && (&self.name, &self.connect) == (&other.name, &other.connect)
             && (self.log, self.log_format, self.api_auth) == (other.log, other.log_format, other.api_auth)
+            && self.cyan_anchors == other.cyan_anchors
             && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
     }
 }
@@ -278,6 +292,7 @@ impl Loader {
             api_auth: pick!("api.auth", api_auth, ApiAuth::SameUser),
             api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
             api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
+            cyan_anchors: pick!("cyan.anchors", cyan_anchors, Anchors::Full),
             remarks: file.remarks.clone(),
             sources: merge.sources,
             loader: self.clone(),

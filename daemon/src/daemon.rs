@@ -13,7 +13,7 @@ use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinHandle;
 
 use self::network::{Beacon, LiveNetwork};
-use crate::config::{self, Config, Reload};
+use crate::config::{self, Anchors, Config, Reload};
 use crate::discovery::{self, Advert};
 use crate::engine::{Engine, EngineError};
 use crate::folder::{self, Folder, FolderError, Ready, ReadyFile};
@@ -93,6 +93,7 @@ impl Running {
             api: format!("http://{api_at}"),
             peer: peer_at.to_string(),
             started_ms: now_ms(),
+            short_anchors: config.cyan_anchors == Anchors::Short,
             ready: ready.subscribe(),
         };
         let told = Ready {

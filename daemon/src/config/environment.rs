@@ -22,6 +22,7 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         api_auth: one(variable, "QUIRE_API_AUTH", value::auth)?,
         api_hosts: list(variable, "QUIRE_API_HOSTS", value::host)?,
         api_allow_uids: list(variable, "QUIRE_API_ALLOW_UIDS", value::uid)?,
+        cyan_anchors: one(variable, "QUIRE_CYAN_ANCHORS", value::anchors)?,
         remarks: Vec::new(),
     })
 }

@@ -25,7 +25,7 @@ use super::{ConfigError, Given, Layer, Source, environment, value};
 
 /// A configuration is a page of text; a bigger file is a mistake and must not cost memory.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), peer, name, discovery, connect, log, log_format";
+const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), peer, name, discovery, connect, log, log_format, cyan.anchors";
 
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
@@ -104,6 +104,7 @@ impl Reader<'_> {
             let full = format!("{prefix}{}", key.get_ref());
             match value.get_ref() {
                 DeValue::Table(inner) if full == "api" => self.table("api.", inner)?,
+                DeValue::Table(inner) if full == "cyan" => self.table("cyan.", inner)?,
                 _ => self.entry(&full, key.span().start, value)?,
             }
         }
@@ -132,6 +133,9 @@ impl Reader<'_> {
                 put(self.string(found, value::log_format)?, &mut self.layer.log_format, source.clone())
             }
             "api.auth" => put(self.string(found, value::auth)?, &mut self.layer.api_auth, source.clone()),
+            "cyan.anchors" => {
+                put(self.string(found, value::anchors)?, &mut self.layer.cyan_anchors, source.clone())
+            }
             "api.hosts" => {
                 let list = self.list(found, |item| self.string(item, value::host))?;
                 put(list, &mut self.layer.api_hosts, source.clone())

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::{ApiAuth, LogFormat};
+use super::{Anchors, ApiAuth, LogFormat};
 use crate::escape::is_unsafe;
 
 /// Names travel to every peer and are shown in tables; more would not fit a line.
@@ -86,6 +86,15 @@ pub fn auth(text: &str) -> Result<ApiAuth, String> {
         "same-user" => Ok(ApiAuth::SameUser),
         "required" => Ok(ApiAuth::Required),
         _ => Err(format!("{text:?} is not a way to authenticate; there are \"same-user\" and \"required\"")),
+    }
+}
+
+/// `full` or `short`.
+pub fn anchors(text: &str) -> Result<Anchors, String> {
+    match text {
+        "full" => Ok(Anchors::Full),
+        "short" => Ok(Anchors::Short),
+        _ => Err(format!("{text:?} is no form of an anchor; there are \"full\" and \"short\"")),
     }
 }
 

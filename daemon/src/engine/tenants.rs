@@ -51,6 +51,13 @@ impl Engine {
         self.ask(|reply| Command::RemoveNode { space, name, if_match, reply }).await
     }
 
+    /// Every tenant that is held.
+    pub fn tenants(&self) -> Vec<Space> {
+        let mirror = self.mirror();
+        let all = mirror.names.spaces().map(|(_, space)| space.clone());
+        all.filter(|space| space.tenant_guid().is_some()).collect()
+    }
+
     /// Nodes in a stable order. Blocks on the disk.
     pub fn nodes(&self, filter: &NodeFilter) -> Result<Vec<ItemView>, EngineError> {
         Ok(self.view()?.nodes(filter)?)

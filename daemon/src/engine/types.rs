@@ -167,6 +167,8 @@ pub struct NodeFilter {
     pub parent_type: Option<String>,
     pub parent_id: Option<String>,
     pub title: Option<String>,
+    /// A text that `props` hold somewhere.
+    pub body: Option<String>,
     pub created: DateRange,
     pub updated: DateRange,
     /// Properties by name, and what they say.
@@ -192,6 +194,7 @@ impl NodeFilter {
             parent_type: None,
             parent_id: None,
             title: None,
+            body: None,
             created: DateRange::default(),
             updated: DateRange::default(),
             props: Vec::new(),

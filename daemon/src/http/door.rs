@@ -54,16 +54,17 @@ impl Door {
     /// Answers one request. Handlers find the [`Caller`] among its extensions and the body in memory.
     pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response {
         let (parts, body) = request.into_parts();
-        let mut response = match admit(&parts, caller, &self.rules.load()) {
+        let asked = Asked::from(&parts);
+        let response = match admit(&parts, caller, &self.rules.load()) {
             Err(refusal) => refusal,
-            Ok(()) => self.take(caller, parts, body).await,
+            Ok(()) => self.take(caller, parts, body, &asked).await,
         };
+        let mut response = asked.negotiated(response);
         harden(&mut response);
         response
     }
 
-    async fn take(&self, caller: Caller, mut parts: Parts, mut body: Incoming) -> Response {
-        let asked = Asked::from(&parts);
+    async fn take(&self, caller: Caller, mut parts: Parts, mut body: Incoming, asked: &Asked) -> Response {
         let limit = self.limits.body_bytes(asked.family());
         let read =
             bodies::read(&parts.headers, &mut body, limit, self.limits.body_time, &self.body_memory).await;
@@ -81,7 +82,7 @@ impl Door {
         // `held` lives until the handler has answered: until then its memory counts.
         let request = Request::from_parts(parts, Body::from(held.bytes.clone()));
         let response = self.route(request, asked.family()).await;
-        self.finish(response, &asked)
+        self.finish(response, asked)
     }
 
     /// A handler that panics costs its caller an answer, and nobody else anything.

@@ -4,15 +4,21 @@
 pub mod conflicts;
 pub mod health;
 pub mod markings;
+pub mod messages;
+pub mod nodes;
 pub mod peers;
 pub mod spaces;
 pub mod synchronization;
+pub mod tokens;
 
 use super::endpoint::{Endpoint, Group};
 
 /// Every group, in the order in which they are shown.
 pub const GROUPS: &[&Group] = &[
     &synchronization::GROUP,
+    &tokens::GROUP,
+    &nodes::GROUP,
+    &messages::GROUP,
     &spaces::GROUP,
     &markings::GROUP,
     &conflicts::GROUP,

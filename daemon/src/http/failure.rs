@@ -44,7 +44,23 @@ pub(super) fn shape_refusal(error: &EngineError) -> Response {
 pub(super) fn shape_error(error: &HttpError) -> Response {
     const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(CONTENT_TYPE, JSON)], error.to_json()).into_response()
+    let mut response = (status, [(CONTENT_TYPE, JSON)], error.to_json()).into_response();
+    // Beside its JSON, for who wants it in another form.
+    response.extensions_mut().insert(error.clone());
+    response
+}
+
+/// [`off_thread`] for the documented shapes.
+pub(super) async fn shape_work<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, Response> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| shape_refusal(&error)),
+        Err(_) => {
+            drop(panicked());
+            Err(shape_error(&HttpError::internal()))
+        }
+    }
 }
 
 /// Does work that waits for the disk or takes long, away from the threads that serve sockets.

@@ -15,7 +15,10 @@ use tower::ServiceExt;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
-use super::{conflicts, endpoints, events, markings, pairing, peers, spelling, status, synchronization};
+use super::{
+    conflicts, devices, endpoints, events, markings, messages, nodes, pairing, peers, spelling, status,
+    sync_tokens, synchronization,
+};
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -38,6 +41,8 @@ pub struct About {
     pub peer: String,
     /// When it started: milliseconds since 1970, for people.
     pub started_ms: i64,
+    /// Anchors of sixteen digits, for clients that store eight bytes (contract 3).
+    pub short_anchors: bool,
     /// True from when both sockets accept until it stops.
     pub ready: watch::Receiver<bool>,
 }
@@ -70,6 +75,16 @@ fn routes() -> Vec<Route> {
     use super::endpoints as of;
     vec![
         to(&of::synchronization::SYNCHRONIZE, synchronization::synchronize),
+        to(&of::tokens::CREATE, sync_tokens::create),
+        to(&of::tokens::LAST, sync_tokens::last),
+        to(&of::tokens::PAGE, sync_tokens::page),
+        to(&of::nodes::CREATE, nodes::create),
+        to(&of::nodes::FIND, nodes::find),
+        to(&of::messages::CREATE, messages::create),
+        to(&of::messages::FIND, messages::find),
+        to(&of::messages::DELETE_EXAMPLE, messages::delete_example),
+        to(&of::messages::PUT_EXAMPLE, messages::put_example),
+        to(&of::messages::DEVICE_CREATE, devices::register),
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
         to(&of::spaces::STATUS, status::status),

@@ -6,11 +6,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use quire_protocol::shapes::error::HttpError;
+use quire_protocol::shapes::negotiation::Answer;
 
 use super::endpoint::{capitalised, segments};
 use super::endpoints;
 use super::failure::shape_error;
 use super::problem::Family;
+use super::web;
 
 /// How much of an unknown controller's name is repeated, in characters: enough to find the mistake.
 const SHOWN_CHARS: usize = 200;
@@ -21,12 +23,14 @@ pub struct Asked {
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
+    wanted: Answer,
 }
 
 impl From<&Parts> for Asked {
     fn from(parts: &Parts) -> Self {
         let host = parts.headers.get(HOST).cloned();
-        Self { method: parts.method.clone(), uri: parts.uri.clone(), host }
+        let wanted = web::wanted(&parts.headers);
+        Self { method: parts.method.clone(), uri: parts.uri.clone(), host, wanted }
     }
 }
 
@@ -35,6 +39,12 @@ impl Asked {
     #[must_use]
     pub fn family(&self) -> Family {
         Family::of(self.uri.path())
+    }
+
+    /// A refusal in the form that the caller wants.
+    #[must_use]
+    pub fn negotiated(&self, response: Response) -> Response {
+        web::negotiated(response, self.wanted)
     }
 
     /// The answer for a path that nothing serves.

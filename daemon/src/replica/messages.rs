@@ -56,8 +56,7 @@ impl Batch<'_, '_> {
             }
             MessageAction::Put(all) => self.put_all(all)?,
         }
-        self.keep_message(space, put.message.clone(), names)?;
-        Ok(put.message.clone())
+        Ok(self.keep_message(space, put.message.clone(), names)?)
     }
 
     /// Puts each node, whatever becomes of the others; says which could not be.
@@ -87,7 +86,7 @@ impl Batch<'_, '_> {
         space: SpaceNo,
         mut message: Map<String, Value>,
         names: Vec<[u8; 16]>,
-    ) -> Result<()> {
+    ) -> Result<Map<String, Value>> {
         if message.get("body").and_then(Value::as_str).is_some_and(|body| body.len() > MAX_BODY) {
             message.insert("body".to_owned(), Value::Null);
         }
@@ -100,8 +99,9 @@ impl Batch<'_, '_> {
         for name in &names {
             self.rows.put(&name_key(space, name), &number.to_be_bytes())?;
         }
-        let row = MessageRow { json: Value::Object(message).to_string(), names };
-        self.rows.put(&all.number(number), &bytes(&row))
+        let json = serde_json::to_string(&message).unwrap_or_default();
+        self.rows.put(&all.number(number), &bytes(&MessageRow { json, names }))?;
+        Ok(message)
     }
 
     fn forget_message(&mut self, space: SpaceNo, number: u64) -> Result<()> {

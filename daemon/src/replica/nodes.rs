@@ -95,6 +95,7 @@ impl NodeFilter {
             && is("parentType", &self.parent_type)
             && is("parentId", &self.parent_id)
             && is("title", &self.title)
+            && self.body.as_ref().is_none_or(|text| members["props"].to_string().contains(text))
             && self.created.holds(&members["createdDateUtc"])
             && self.updated.holds(&members["updatedDateUtc"])
             && self.props.iter().all(|(name, wanted)| has_prop(&members["props"], name, wanted))

@@ -125,6 +125,7 @@ impl Desk {
             api: "http://127.0.0.1:7470".into(),
             peer: "[::]:7471".into(),
             started_ms: 0,
+            short_anchors: false,
             ready: ready.subscribe(),
         };
         let services = Services { engine: engine.clone(), network: network.clone(), about: Arc::new(about) };

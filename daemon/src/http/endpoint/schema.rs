@@ -2,6 +2,7 @@
 //! by which the items are read and written.
 
 use quire_protocol::domain::{Kind, Member, Role, Type};
+use quire_protocol::shapes::contract::{Contract, Field, Form as ContractForm};
 use serde_json::{Map, Value, json};
 
 /// Where definitions are, seen from within the OpenAPI document.
@@ -25,6 +26,10 @@ pub enum Schema {
     HttpError,
     /// A refusal in the form of RFC 9457.
     Problem,
+    /// An object of a documented class.
+    Contract(&'static Contract),
+    /// A list of such objects.
+    Contracts(&'static Contract),
     /// Text without a structure that JSON could tell.
     Text,
     /// Anything else: its name, unique in the document, and its definition.
@@ -57,6 +62,8 @@ impl Schema {
             Self::ModelResult => "ApiResultOfSynchronizationModel",
             Self::HttpError => "HttpError",
             Self::Problem => "Problem",
+            Self::Contract(contract) => contract.name,
+            Self::Contracts(contract) => contract.name,
             Self::Text => "Text",
             Self::Json(name, _) => name,
         }
@@ -71,6 +78,7 @@ impl Schema {
             Self::ModelResult => model_result(),
             Self::HttpError => http_error(),
             Self::Problem => problem(),
+            Self::Contract(contract) | Self::Contracts(contract) => class(contract),
             Self::Text => json!({ "type": "string" }),
             Self::Json(_, make) => make(),
         }
@@ -79,6 +87,9 @@ impl Schema {
     /// A reference to its definition.
     #[must_use]
     pub fn reference(self) -> Value {
+        if let Self::Contracts(contract) = self {
+            return json!({ "type": "array", "items": Self::Contract(contract).reference() });
+        }
         json!({ "$ref": format!("{DEFINITIONS}{}", self.name()) })
     }
 }
@@ -93,7 +104,40 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::AccountCode => "AccountCode",
         Kind::Popup => "PopupSettings",
         Kind::Account => "Account",
+        Kind::Node => "Node",
+        Kind::Token => "SyncToken",
+        Kind::Anchor => "Anchor",
     }
+}
+
+/// A documented class by its table.
+fn class(contract: &Contract) -> Value {
+    let properties = contract.fields.iter().map(|field| (field.name.to_owned(), field_schema(field)));
+    json!({ "type": "object", "description": contract.about, "properties": properties.collect::<Map<_, _>>() })
+}
+
+fn field_schema(field: &Field) -> Value {
+    let or_null = |name: &str| if field.nullable { json!([name, "null"]) } else { json!(name) };
+    let of = |contract: &'static Contract| Schema::Contract(contract).reference();
+    let mut told = match field.form {
+        ContractForm::Text => json!({ "type": or_null("string") }),
+        ContractForm::Guid => json!({ "type": or_null("string"), "format": "uuid", "examples": [GUID] }),
+        ContractForm::Int => json!({ "type": or_null("integer"), "format": "int32" }),
+        ContractForm::Long => json!({ "type": or_null("integer"), "format": "int64" }),
+        ContractForm::Bool => json!({ "type": or_null("boolean") }),
+        ContractForm::Date => json!({ "type": or_null("string"), "examples": [DATE] }),
+        ContractForm::AnyMap => json!({ "type": or_null("object"), "additionalProperties": true }),
+        ContractForm::Map(contract) => {
+            json!({ "type": or_null("object"), "additionalProperties": of(contract) })
+        }
+        ContractForm::Object(contract) => of(contract),
+        ContractForm::Guids => {
+            json!({ "type": or_null("array"), "items": { "type": "string", "format": "uuid" } })
+        }
+        ContractForm::List(contract) => json!({ "type": or_null("array"), "items": of(contract) }),
+    };
+    told["description"] = field.about.into();
+    told
 }
 
 fn item(kind: Kind) -> Value {
