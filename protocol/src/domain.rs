@@ -131,6 +131,19 @@ impl Kind {
         }
     }
 
+    /// The documented class of its items, which names them in XML.
+    pub fn class(self) -> &'static str {
+        match self {
+            Kind::Marking | Kind::History => "position",
+            Kind::Book => "book",
+            Kind::HtmlPage => "BookHtmlPage",
+            Kind::StyleSheet => "BookStyleSheet",
+            Kind::AccountCode => "AccountCodeDto",
+            Kind::Popup => "popupSettings",
+            Kind::Account => "account",
+        }
+    }
+
     /// The members of this kind, in the order of the documented sample.
     pub fn members(self) -> &'static [Member] {
         match self {

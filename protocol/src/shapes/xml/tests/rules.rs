@@ -64,14 +64,11 @@ fn the_root_must_be_the_class_in_its_namespace() {
 
 #[test]
 fn another_prefix_is_fine() {
-    let xml = document(&SYNC_TOKEN, "<Options>a</Options>");
-    let prefixed = xml
-        .replace("xmlns=", "xmlns:q=")
-        .replace("<Sync", "<q:Sync")
-        .replace("</Sync", "</q:Sync")
-        .replace("Options>", "q:Options>")
-        .replace("</q:q:", "</q:");
-    let prefixed = prefixed.replace("<q:Options", "<q:Options");
+    let namespace = SYNC_TOKEN.namespace;
+    let prefixed = format!(
+        "<q:SyncTokenRepresentation xmlns:q='{namespace}' xmlns:r='{namespace}'><r:Options>a</r:Options>\
+         </q:SyncTokenRepresentation>"
+    );
     assert_eq!(read(&SYNC_TOKEN, &prefixed), Ok(members(json!({"options": "a"}))), "{prefixed}");
 }
 
