@@ -25,7 +25,7 @@ pub(super) fn is_forbidden(c: char) -> bool {
 pub fn encoded_name(text: &str) -> String {
     let mut name = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        let plain = c.is_alphabetic() || (at > 0 && (c.is_alphanumeric() || matches!(c, '-' | '.')));
+        let plain = starts_name(c) || (at > 0 && (c.is_ascii_digit() || matches!(c, '-' | '.')));
         if plain || (c == '_' && unit_at(&text[at..]).is_none()) {
             name.push(c);
             continue;
@@ -36,6 +36,15 @@ pub fn encoded_name(text: &str) -> String {
         }
     }
     name
+}
+
+/// Letters that every edition of XML takes at the start of a name; .NET escapes those beyond 16 bits.
+fn starts_name(c: char) -> bool {
+    let in_range = matches!(c,
+        'A'..='Z' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
+        | '\u{388}'..='\u{3CE}' | '\u{401}'..='\u{481}' | '\u{5D0}'..='\u{5EA}' | '\u{621}'..='\u{64A}'
+        | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FA5}' | '\u{AC00}'..='\u{D7A3}');
+    in_range && c.is_alphabetic()
 }
 
 /// The text that [`encoded_name`] made this name of.

@@ -185,7 +185,7 @@ fn content(writer: &mut Writer, item: &str, value: &Value) {
             }
         }
         Value::Object(members) => {
-            for (name, value) in members {
+            for (name, value) in named(members) {
                 writer.element("", &encoded_name(name), |writer| content(writer, item_name(name), value));
             }
         }
@@ -194,12 +194,17 @@ fn content(writer: &mut Writer, item: &str, value: &Value) {
 
 /// An object whose members have no documented type.
 fn flat(writer: &mut Writer, members: &Members) {
-    for (name, value) in members {
+    for (name, value) in named(members) {
         writer.element("", &encoded_name(name), |writer| match value {
             Value::Array(_) | Value::Object(_) => writer.text(&value.to_string()),
             plain => content(writer, "", plain),
         });
     }
+}
+
+/// The members that XML can say: an element needs a name.
+fn named(members: &Members) -> impl Iterator<Item = (&String, &Value)> {
+    members.iter().filter(|(name, _)| !name.is_empty())
 }
 
 /// What the items of that member are called.

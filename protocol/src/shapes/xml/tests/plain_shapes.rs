@@ -119,10 +119,10 @@ fn categories_keep_names_that_are_none_in_xml() {
         ),
         "{xml}"
     );
-    let mut without_empty = book.clone();
-    without_empty["categories"][0].as_object_mut().unwrap().shift_remove("");
-    let back = plain::read_items(Kind::Book, &plain::write("book", &without_empty));
-    assert_eq!(back, Ok(without_empty));
+    let back = plain::read_items(Kind::Book, &plain::write("book", &book));
+    let mut named = book;
+    named["categories"][0].as_object_mut().unwrap().shift_remove("");
+    assert_eq!(back, Ok(named));
 }
 
 proptest! {

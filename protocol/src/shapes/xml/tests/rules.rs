@@ -113,6 +113,10 @@ fn a_date_is_read_in_the_forms_of_xml() {
         let read = token(&format!("<CreatedDateUtc>{text}</CreatedDateUtc>"));
         assert_eq!(read, Ok(members(json!({"createdDateUtc": text}))));
     }
+    // Refused by the original server: a blank for the `T`, and the form of JSON.
+    for text in ["2026-01-21 10:00:00", "/Date(1000)/"] {
+        assert!(token(&format!("<CreatedDateUtc>{text}</CreatedDateUtc>")).is_ok());
+    }
     assert!(token("<CreatedDateUtc>yesterday</CreatedDateUtc>").is_err());
     assert!(token("<CreatedDateUtc></CreatedDateUtc>").is_err());
 }
@@ -226,6 +230,13 @@ fn what_is_not_well_formed_is_refused() {
         "<a b:c:d=''/>",
         "text",
         "<!-- a -- b -->",
+        "<!-->",
+        "<!--->",
+        "<!--a--->",
+        "<??>",
+        "<? ?>",
+        "</>",
+        "< a/>",
         "<![CDATA[ x",
         "<Title i:type='q:string'/>",
         "<Props>text</Props>",
