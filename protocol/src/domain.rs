@@ -149,6 +149,21 @@ impl Kind {
         }
     }
 
+    /// The documented class of its items, which names them in XML.
+    pub fn class(self) -> &'static str {
+        match self {
+            Kind::Marking | Kind::History => "position",
+            Kind::Book => "book",
+            Kind::HtmlPage => "BookHtmlPage",
+            Kind::StyleSheet => "BookStyleSheet",
+            Kind::AccountCode => "AccountCodeDto",
+            Kind::Popup => "popupSettings",
+            Kind::Account => "account",
+            Kind::Node => crate::shapes::contract::NODE.name,
+            Kind::Token | Kind::Anchor => "",
+        }
+    }
+
     /// The members of this kind, in the order of the documented sample; none for those of a tenant.
     pub fn members(self) -> &'static [Member] {
         match self {

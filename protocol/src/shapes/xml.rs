@@ -3,12 +3,14 @@
 
 mod any;
 mod escape;
+pub mod plain;
 mod read;
 mod source;
 mod write;
 
 use thiserror::Error;
 
+pub use escape::encoded_name;
 pub use read::{read, read_list};
 pub use write::{write, write_list};
 

@@ -154,6 +154,9 @@ impl<'a> Source<'a> {
                 Event::GeneralRef(name) => Token::Text(self.reference(&name)?),
                 Event::Decl(_) if before == 0 => continue,
                 Event::Decl(_) => return Err(self.syntax("Unexpected XML declaration.")),
+                Event::PI(pi) if !is_name(pi.target()) || pi.target().eq_ignore_ascii_case("xml") => {
+                    return Err(self.syntax("A processing instruction has no valid name."));
+                }
                 Event::Comment(_) | Event::PI(_) => continue,
                 Event::DocType(_) => return Err(XmlError::Dtd),
                 Event::Empty(_) => return Err(self.syntax("Unexpected empty element.")),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 mod hostile;
+mod plain_shapes;
 mod rules;
 mod samples;
 mod values;

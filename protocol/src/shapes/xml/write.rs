@@ -25,8 +25,8 @@ pub fn write_list(contract: &Contract, items: &[Members]) -> String {
     writer.out
 }
 
-struct Writer {
-    out: String,
+pub(super) struct Writer {
+    pub(super) out: String,
     /// Open elements.
     depth: usize,
     /// The namespaces in scope with their prefixes, innermost last; the default one has an empty prefix.
@@ -36,21 +36,23 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(namespace: &'static str) -> Writer {
+    pub(super) fn new(namespace: &'static str) -> Writer {
         Writer { out: String::new(), depth: 0, scope: vec![(namespace, String::new())], in_tag: false }
     }
 
-    fn root(&mut self, name: &str, content: impl FnOnce(&mut Writer)) {
+    pub(super) fn root(&mut self, name: &str, content: impl FnOnce(&mut Writer)) {
         let namespace = self.scope[0].0;
         self.element(namespace, name, |writer| {
             writer.attribute("xmlns:i", INSTANCE);
-            writer.attribute("xmlns", namespace);
+            if !namespace.is_empty() {
+                writer.attribute("xmlns", namespace);
+            }
             content(writer);
         });
     }
 
     /// One element; empty content closes it at once, an empty text does not.
-    fn element(&mut self, namespace: &str, name: &str, content: impl FnOnce(&mut Writer)) {
+    pub(super) fn element(&mut self, namespace: &str, name: &str, content: impl FnOnce(&mut Writer)) {
         self.close_tag();
         let prefix = self.scope.iter().rev().find(|(known, _)| *known == namespace);
         let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
@@ -86,11 +88,11 @@ impl Writer {
         self.out.extend([" ", name, "=\"", value, "\""]);
     }
 
-    fn nil(&mut self) {
+    pub(super) fn nil(&mut self) {
         self.attribute("i:nil", "true");
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.close_tag();
         push_text(&mut self.out, text);
     }

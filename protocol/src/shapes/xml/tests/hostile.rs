@@ -143,6 +143,16 @@ fn much_of_what_is_harmless_is_read_quickly() {
 }
 
 #[test]
+fn text_that_is_too_long_is_refused() {
+    let long = "a".repeat(crate::shapes::coerce::MAX_VALUE + 1);
+    assert!(
+        node(&format!("<Title>{long}</Title>")).unwrap_err().to_string().starts_with("The value is longer")
+    );
+    assert!(prop("i:type='x:string'", &long).is_err());
+    assert!(node(&format!("<Nothing>{long}</Nothing>")).is_ok());
+}
+
+#[test]
 fn the_depth_that_is_allowed_is_read() {
     let nested = |depth: usize| node(&format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth)));
     assert_eq!(nested(MAX_DEPTH - 1), Ok(Members::new()));

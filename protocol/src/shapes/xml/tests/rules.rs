@@ -64,14 +64,11 @@ fn the_root_must_be_the_class_in_its_namespace() {
 
 #[test]
 fn another_prefix_is_fine() {
-    let xml = document(&SYNC_TOKEN, "<Options>a</Options>");
-    let prefixed = xml
-        .replace("xmlns=", "xmlns:q=")
-        .replace("<Sync", "<q:Sync")
-        .replace("</Sync", "</q:Sync")
-        .replace("Options>", "q:Options>")
-        .replace("</q:q:", "</q:");
-    let prefixed = prefixed.replace("<q:Options", "<q:Options");
+    let namespace = SYNC_TOKEN.namespace;
+    let prefixed = format!(
+        "<q:SyncTokenRepresentation xmlns:q='{namespace}' xmlns:r='{namespace}'><r:Options>a</r:Options>\
+         </q:SyncTokenRepresentation>"
+    );
     assert_eq!(read(&SYNC_TOKEN, &prefixed), Ok(members(json!({"options": "a"}))), "{prefixed}");
 }
 
@@ -115,6 +112,10 @@ fn a_date_is_read_in_the_forms_of_xml() {
     {
         let read = token(&format!("<CreatedDateUtc>{text}</CreatedDateUtc>"));
         assert_eq!(read, Ok(members(json!({"createdDateUtc": text}))));
+    }
+    // Refused by the original server: a blank for the `T`, and the form of JSON.
+    for text in ["2026-01-21 10:00:00", "/Date(1000)/"] {
+        assert!(token(&format!("<CreatedDateUtc>{text}</CreatedDateUtc>")).is_ok());
     }
     assert!(token("<CreatedDateUtc>yesterday</CreatedDateUtc>").is_err());
     assert!(token("<CreatedDateUtc></CreatedDateUtc>").is_err());
@@ -229,6 +230,13 @@ fn what_is_not_well_formed_is_refused() {
         "<a b:c:d=''/>",
         "text",
         "<!-- a -- b -->",
+        "<!-->",
+        "<!--->",
+        "<!--a--->",
+        "<??>",
+        "<? ?>",
+        "</>",
+        "< a/>",
         "<![CDATA[ x",
         "<Title i:type='q:string'/>",
         "<Props>text</Props>",

@@ -91,3 +91,39 @@ fn a_list_has_a_root_of_its_own() {
     assert_eq!(titles, [json!("a"), json!("")]);
     assert_eq!(read_list(&NODE, &write_list(&NODE, &[])), Ok(vec![]));
 }
+
+/// Written by Microsoft's `DataContractSerializer` in Mono 6.8, of a node that holds every kind of value.
+const NET_NODE: &str = include_str!("../../../../../tests/fixtures/shapes/net-node.xml");
+/// The same with the types of `props` that JSON has not.
+const NET_TYPES: &str = include_str!("../../../../../tests/fixtures/shapes/net-types.xml");
+
+#[test]
+fn a_node_is_written_as_the_original_serializer_writes_it() {
+    let node = members(json!({
+        "tenantId": TENANT, "title": "a\r\n\tb\u{1}<&>]]>\u{fffe} 😀 ", "id": "", "cyanId": 7,
+        "createdDateUtc": "2026-01-21T16:24:10.7944316Z",
+        "props": {
+            "s": "x", "e": "", "i": 5, "l": 5_000_000_000_i64, "u": u64::MAX, "d": 1.5, "big": 1e21, "b": true,
+            "n": null, "o": {}, "arr": [1, {"a": 2}], "k\r<": "v\u{0}",
+        },
+        "refs": {"r": {"type": "t", "id": "1"}, "nul": null},
+    }));
+    // Of `new object()` Mono says the type, which the documented sample does not.
+    let mono = format!(r#" xmlns:d4p1="{SCHEMA}" i:type="d4p1:anyType" />"#);
+    assert_eq!(write(&NODE, &node), NET_NODE.replace(&mono, " />"));
+    let read = read(&NODE, NET_NODE).unwrap();
+    assert_eq!(read["props"]["o"], json!({}));
+    assert_eq!((&read["title"], &read["refs"]), (&node["title"], &node["refs"]));
+}
+
+#[test]
+fn the_types_of_the_original_serializer_are_read() {
+    assert_eq!(
+        read(&NODE, NET_TYPES).unwrap()["props"],
+        json!({
+            "dt": "2026-01-02T03:04:05Z", "g": "00000000-0000-0000-0000-000000000000", "c": "A", "dec": 1.5,
+            "ts": "PT1H", "by": "AAEC", "uri": "http://a/", "f": 1.5, "sh": 3, "nan": "NaN", "e15": 1e15,
+            "e-5": 1e-5, "nz": -0.0, "third": 1.0 / 3.0, "max": f64::MAX,
+        })
+    );
+}
