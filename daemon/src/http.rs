@@ -16,6 +16,7 @@ pub mod guard;
 mod input;
 mod markings;
 pub mod network;
+pub mod openapi;
 mod pairing;
 mod peers;
 pub mod problem;

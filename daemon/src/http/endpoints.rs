@@ -3,6 +3,7 @@
 
 pub mod conflicts;
 pub mod health;
+pub mod help;
 pub mod markings;
 pub mod peers;
 pub mod spaces;
@@ -18,6 +19,7 @@ pub const GROUPS: &[&Group] = &[
     &conflicts::GROUP,
     &peers::GROUP,
     &health::GROUP,
+    &help::GROUP,
 ];
 
 /// Every endpoint.

@@ -15,7 +15,9 @@ use tower::ServiceExt;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
-use super::{conflicts, endpoints, events, markings, pairing, peers, spelling, status, synchronization};
+use super::{
+    conflicts, endpoints, events, markings, openapi, pairing, peers, spelling, status, synchronization,
+};
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -72,6 +74,7 @@ fn routes() -> Vec<Route> {
         to(&of::synchronization::SYNCHRONIZE, synchronization::synchronize),
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
+        to(&of::help::OPENAPI, openapi::openapi),
         to(&of::spaces::STATUS, status::status),
         to(&of::spaces::SPACES, status::spaces),
         to(&of::spaces::CLOCK, status::clock),

@@ -7,6 +7,7 @@ mod bytes;
 mod demo;
 mod native;
 mod netns;
+mod openapi;
 mod peers;
 mod restart;
 mod synchronize;
