@@ -13,6 +13,7 @@ pub mod endpoints;
 mod events;
 mod failure;
 pub mod guard;
+mod help;
 mod input;
 mod markings;
 pub mod network;

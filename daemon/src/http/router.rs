@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
 use super::{
-    conflicts, endpoints, events, markings, openapi, pairing, peers, spelling, status, synchronization,
+    conflicts, endpoints, events, help, markings, openapi, pairing, peers, spelling, status, synchronization,
 };
 use crate::engine::Engine;
 
@@ -75,6 +75,9 @@ fn routes() -> Vec<Route> {
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
         to(&of::help::OPENAPI, openapi::openapi),
+        to(&of::help::INDEX, help::index),
+        to(&of::help::PAGE, help::page),
+        to(&of::help::VERSIONED, help::page),
         to(&of::spaces::STATUS, status::status),
         to(&of::spaces::SPACES, status::spaces),
         to(&of::spaces::CLOCK, status::clock),

@@ -1,4 +1,4 @@
-//! What the daemon says about itself: the OpenAPI document.
+//! What the daemon says about itself: the OpenAPI document and the help pages.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -127,6 +127,25 @@ fn assert_documented(path: &str, responses: &Map<String, Value>, answer: &Respon
     let kind = answer.header("content-type").unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default();
     assert!(response["content"].get(kind).is_some(), "{path}: {} as {kind:?}", answer.status);
+}
+
+#[test]
+fn every_help_page_that_is_linked_is_there() {
+    let desk = Daemon::named("desk");
+    let document = get(&desk, "/openapi.json").json();
+    let operations: usize =
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+    let index = get(&desk, "/help").expect(200).text();
+    let links: Vec<&str> =
+        index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(links.iter().filter(|link| link.starts_with("/help/api/")).count(), operations);
+    for link in links {
+        let page = get(&desk, link).expect(200);
+        assert!(!page.text().contains("<script"), "{link}");
+    }
+    get(&desk, "/Help/Api/POST-api-synchronization-synchronize").expect(200);
+    get(&desk, "/help/api/1/post-api-synchronization-synchronize").expect(200);
+    get(&desk, "/help/api/GET-nothing").expect(404);
 }
 
 #[test]
