@@ -66,6 +66,8 @@ enum Command {
     Pair(PairArgs),
     /// List values that were set at the same time on several devices, and which of them holds
     Conflicts(ReadArgs),
+    /// Print the OpenAPI document of everything the daemon serves; none needs to run
+    Openapi,
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +180,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Peers(args) => args.client().and_then(|client| peers::run(&client, args.json)),
         Command::Pair(args) => args.read.client().and_then(|client| pair::run(&client, &args)),
         Command::Conflicts(args) => args.client().and_then(|client| conflicts::run(&client, args.json)),
+        Command::Openapi => output::document(&crate::http::openapi::text()).map_err(Failure::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -372,3 +372,24 @@ async fn what_is_not_served_is_left_to_the_door() {
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::NOT_FOUND, ""), "{nowhere}");
     }
 }
+
+#[tokio::test]
+async fn each_endpoint_has_a_help_page_in_any_spelling() {
+    let desk = Desk::new();
+    let index = desk.get("/Help/").await;
+    assert_eq!((index.status, index.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
+    assert_eq!(index.header("content-security-policy"), "default-src 'none'; style-src 'unsafe-inline'");
+    for target in [
+        "/help/api/POST-api-synchronization-synchronize",
+        "/Help/Api/post-API-synchronization-synchronize",
+        "/HELP/API/1/POST-api-synchronization-synchronize/",
+    ] {
+        let page = desk.get(target).await;
+        assert_eq!(page.status, StatusCode::OK, "{target}");
+        assert!(page.text.contains("LastSyncTimestamp"), "{target}");
+    }
+    for nowhere in ["/help/api/GET-nothing", "/help/api/%3Cscript%3E", "/help/api/1/2/3"] {
+        let answer = desk.get(nowhere).await;
+        assert!(answer.status == StatusCode::NOT_FOUND && !answer.text.contains("<script"), "{nowhere}");
+    }
+}

@@ -37,6 +37,13 @@ pub(super) fn line(text: impl std::fmt::Display) -> Result<()> {
     out.flush()
 }
 
+/// A text of our own, as it stands.
+pub(super) fn document(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// The answer as it came, indented.
 pub(super) fn json(value: &Value) -> Result<()> {
     line(format_args!("{value:#}"))

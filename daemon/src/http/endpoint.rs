@@ -1,11 +1,13 @@
 //! What an endpoint is: everything about it but its handler, as data. The router, the OpenAPI document, the help pages and
 //! the answers for what is not served are all made of it, so that none can say what the others do not.
 
+pub mod body;
 pub mod form;
 pub mod schema;
 
 use axum::routing::MethodFilter;
 
+pub use body::{Body, Media, Reply};
 pub use form::Form;
 pub use schema::Schema;
 
@@ -83,49 +85,6 @@ pub struct Parameter {
     pub form: Form,
     /// What it means, in sentences.
     pub about: &'static str,
-}
-
-/// What is sent or answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Body {
-    /// What is in it.
-    pub schema: Schema,
-    /// How it may be written.
-    pub media: Media,
-    /// Whether it must be there.
-    pub required: bool,
-}
-
-/// Sets of media types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
-    /// JSON as everybody has it.
-    Json,
-    /// JSON by both names that Web API knows (REFERENCE D1).
-    WebJson,
-    /// JSON, XML and forms: what Web API reads (REFERENCE D1).
-    Web,
-    /// JSON and XML: what Web API writes.
-    WebAnswer,
-    /// A problem of RFC 9457.
-    Problem,
-    /// Plain text.
-    Text,
-    /// A page for people.
-    Html,
-    /// Server-sent events.
-    Events,
-}
-
-/// One answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// When it is given, in a sentence.
-    pub about: &'static str,
-    /// What is in it.
-    pub body: Option<Body>,
 }
 
 /// Endpoints that belong together. The name is the tag in the OpenAPI document and a heading on the help page.
@@ -260,75 +219,6 @@ impl Parameter {
     #[must_use]
     pub const fn header(name: &'static str, about: &'static str) -> Self {
         Self { name, place: Place::Header, required: false, form: Form::Text, about }
-    }
-}
-
-impl Body {
-    /// A body that must be there.
-    #[must_use]
-    pub const fn new(schema: Schema, media: Media) -> Self {
-        Self { schema, media, required: true }
-    }
-
-    /// JSON that must be there.
-    #[must_use]
-    pub const fn json(schema: Schema) -> Self {
-        Self::new(schema, Media::Json)
-    }
-
-    /// The same, where no body at all has a meaning too.
-    #[must_use]
-    pub const fn optional(self) -> Self {
-        Self { required: false, ..self }
-    }
-}
-
-impl Media {
-    /// The media types of the set, the usual one first.
-    #[must_use]
-    pub const fn types(self) -> &'static [&'static str] {
-        match self {
-            Self::Json => &["application/json"],
-            Self::WebJson => &["application/json", "text/json"],
-            Self::Web => &[
-                "application/json",
-                "text/json",
-                "application/xml",
-                "text/xml",
-                "application/x-www-form-urlencoded",
-            ],
-            Self::WebAnswer => &["application/json", "text/json", "application/xml", "text/xml"],
-            Self::Problem => &["application/problem+json"],
-            Self::Text => &["text/plain"],
-            Self::Html => &["text/html"],
-            Self::Events => &["text/event-stream"],
-        }
-    }
-}
-
-impl Reply {
-    /// An answer with a body.
-    #[must_use]
-    pub const fn new(status: u16, about: &'static str, body: Body) -> Self {
-        Self { status, about, body: Some(body) }
-    }
-
-    /// An answer without one.
-    #[must_use]
-    pub const fn bare(status: u16, about: &'static str) -> Self {
-        Self { status, about, body: None }
-    }
-
-    /// A refusal of our own API.
-    #[must_use]
-    pub const fn problem(status: u16, about: &'static str) -> Self {
-        Self::new(status, about, Body::new(Schema::Problem, Media::Problem))
-    }
-
-    /// A refusal of a documented shape.
-    #[must_use]
-    pub const fn error(status: u16, about: &'static str) -> Self {
-        Self::new(status, about, Body::json(Schema::HttpError))
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod conflicts;
 pub mod health;
+pub mod help;
 pub mod markings;
 pub mod messages;
 pub mod nodes;
@@ -24,6 +25,7 @@ pub const GROUPS: &[&Group] = &[
     &conflicts::GROUP,
     &peers::GROUP,
     &health::GROUP,
+    &help::GROUP,
 ];
 
 /// Every endpoint.

@@ -16,8 +16,8 @@ use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
 use super::{
-    conflicts, devices, endpoints, events, markings, messages, nodes, pairing, peers, spelling, status,
-    sync_tokens, synchronization,
+    conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
+    spelling, status, sync_tokens, synchronization,
 };
 use crate::engine::Engine;
 
@@ -87,6 +87,10 @@ fn routes() -> Vec<Route> {
         to(&of::messages::DEVICE_CREATE, devices::register),
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
+        to(&of::help::OPENAPI, openapi::openapi),
+        to(&of::help::INDEX, help::index),
+        to(&of::help::PAGE, help::page),
+        to(&of::help::VERSIONED, help::page),
         to(&of::spaces::STATUS, status::status),
         to(&of::spaces::SPACES, status::spaces),
         to(&of::spaces::CLOCK, status::clock),

@@ -8,6 +8,7 @@ mod demo;
 mod mono;
 mod native;
 mod netns;
+mod openapi;
 mod peers;
 mod restart;
 mod synchronize;

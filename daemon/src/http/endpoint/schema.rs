@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 /// Where definitions are, seen from within the OpenAPI document.
 pub const DEFINITIONS: &str = "#/components/schemas/";
 
-/// The samples of a GUID and of a date.
+/// The sample of a GUID.
 pub const GUID: &str = "538b23c8-1b20-4bd3-a44e-53ae4a8bdc12";
-/// A date as .NET writes it: up to seven digits of a second, with or without an offset.
+/// The sample of a date as .NET writes it: up to seven digits of a second, with or without an offset.
 pub const DATE: &str = "2025-03-13T20:04:43.9577025-04:00";
 
 /// What is in a body.
@@ -151,6 +151,10 @@ fn property(member: &Member) -> Value {
     if let Some(about) = part(member.role) {
         told["description"] = about.into();
     }
+    // Who sends a sample as it stands shall not remove anything.
+    if member.role == Role::Removed {
+        told["examples"] = json!([false]);
+    }
     told
 }
 
@@ -218,14 +222,14 @@ fn model_result() -> Value {
         "type": "object",
         "required": ["Errors", "Result", "IsSuccess", "StatusCode"],
         "properties": {
-            "Errors": { "type": ["object", "null"], "description": "What is wrong with items; the others are stored.",
+            "Errors": { "type": ["object", "null"], "examples": [null], "description": "What is wrong with items; the others are stored.",
                 "properties": {
                     "ErrorsNumber": { "type": "integer" },
                     "Messages": { "type": "array", "items": { "type": "string" } },
                     "MessagesString": { "type": "string" },
                 } },
             "Result": Schema::Model.reference(),
-            "IsSuccess": { "type": "boolean" },
+            "IsSuccess": { "type": "boolean", "examples": [true] },
             "StatusCode": { "type": "integer", "enum": [200, 400] },
         },
     })
@@ -239,6 +243,7 @@ fn http_error() -> Value {
             "Message": { "type": "string", "examples": ["The request is invalid."] },
             "MessageDetail": { "type": "string" },
             "ModelState": { "type": "object", "description": "Messages by the place in the request they are about.",
+                "examples": [{ "synchronizationModel.Markings[0].id": ["Could not convert string to integer: x."] }],
                 "additionalProperties": { "type": "array", "items": { "type": "string" } } },
         },
     })
