@@ -1,7 +1,7 @@
 //! An exchange in the manner of ASP.NET Web API: a body in one of three forms, an answer in the form the client wants
 //! (REFERENCE D1, D3 to D8).
 
-use axum::http::header::{ACCEPT, ACCEPT_CHARSET, CONTENT_TYPE, HOST, HeaderName, LOCATION};
+use axum::http::header::{ACCEPT, ACCEPT_CHARSET, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quire_protocol::shapes::body::{Body, BodyKind, body_kind};
@@ -63,7 +63,12 @@ pub(super) fn read(
             json::parse_text(&text).map_err(|error| HttpError::invalid_json(parameter, &error))?
         }
     };
-    let members = of_value(contract, value, parameter)?;
+    let members = contract_json::read(contract, value).map_err(|faults| {
+        let placed =
+            |Fault { path, message }: Fault| Fault { message: json::placed(&text, &path, message), path };
+        let is_json = body.kind == BodyKind::Json;
+        invalid(parameter, if is_json { faults.into_iter().map(placed).collect() } else { faults })
+    })?;
     Ok(Told { members, textual: body.kind == BodyKind::Form })
 }
 
@@ -135,6 +140,7 @@ pub(super) fn negotiated(response: Response, answer: Answer) -> Response {
     };
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(CONTENT_TYPE, content_type(answer));
+    parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, answer.encode(told).into())
 }
 

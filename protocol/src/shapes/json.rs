@@ -6,8 +6,10 @@
 
 mod decode;
 mod lenient;
+mod locate;
 
 pub use decode::decode;
+pub use locate::placed;
 
 use serde_json::Value;
 use thiserror::Error;

@@ -21,16 +21,82 @@ type Read<T> = Result<T, Box<Fault>>;
 
 pub(super) fn read(text: &str) -> Result<Value, JsonError> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::new(text);
     reader.root().map_err(|fault| fault.into_error(text))
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a str) -> Reader<'a> {
+        Reader { text, at: 0 }
+    }
+
+    /// The byte behind the value at the end of these steps, each a name in any letter case or an index.
+    pub(super) fn end_at<'s>(
+        &mut self,
+        steps: &mut impl Iterator<Item = &'s str>,
+    ) -> Result<Option<usize>, JsonError> {
+        self.find(steps, 0).map_err(|fault| fault.into_error(self.text))
+    }
+
+    fn find<'s>(&mut self, steps: &mut impl Iterator<Item = &'s str>, depth: usize) -> Read<Option<usize>> {
+        self.skip_blank()?;
+        let Some(step) = steps.next() else {
+            match self.peek() {
+                Some('{' | '[') => self.at += 1,
+                _ => drop(self.value(depth)?),
+            }
+            return Ok(Some(self.at));
+        };
+        match self.peek() {
+            Some('{') => self.open(depth + 1)?,
+            Some('[') => {
+                self.open(depth + 1)?;
+                return self.find_item(step, steps, depth + 1);
+            }
+            _ => return Ok(None),
+        }
+        loop {
+            self.skip_blank()?;
+            if self.take('}') {
+                return Ok(None);
+            }
+            let name = self.name()?;
+            self.colon()?;
+            if name.eq_ignore_ascii_case(step) {
+                return self.find(steps, depth + 1);
+            }
+            self.value(depth + 1)?;
+            if !self.comma('}')? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn find_item<'s>(
+        &mut self,
+        step: &str,
+        steps: &mut impl Iterator<Item = &'s str>,
+        depth: usize,
+    ) -> Read<Option<usize>> {
+        let Ok(wanted) = step.parse::<usize>() else { return Ok(None) };
+        for _ in 0..wanted {
+            self.skip_blank()?;
+            if self.take(']') {
+                return Ok(None);
+            }
+            self.value(depth)?;
+            if !self.comma(']')? {
+                return Ok(None);
+            }
+        }
+        self.find(steps, depth)
+    }
+
     fn root(&mut self) -> Read<Value> {
         self.skip_blank()?;
         match self.peek() {
@@ -69,6 +135,12 @@ impl Reader<'_> {
     }
 
     fn member_value(&mut self, depth: usize) -> Read<Value> {
+        self.colon()?;
+        self.value(depth)
+    }
+
+    /// Steps over the colon before a value.
+    fn colon(&mut self) -> Read<()> {
         self.skip_blank()?;
         match self.peek() {
             Some(':') => self.at += 1,
@@ -79,8 +151,7 @@ impl Reader<'_> {
             }
             None => return Err(self.ended("when reading JSON")),
         }
-        self.skip_blank()?;
-        self.value(depth)
+        self.skip_blank()
     }
 
     fn array(&mut self, depth: usize) -> Read<Value> {
