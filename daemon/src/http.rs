@@ -32,6 +32,7 @@ mod status;
 mod sync_tokens;
 mod synchronization;
 mod tenant;
+mod tenant_nodes;
 pub mod token;
 mod unserved;
 mod web;

@@ -10,6 +10,7 @@ pub mod nodes;
 pub mod peers;
 pub mod spaces;
 pub mod synchronization;
+pub mod tenant_nodes;
 pub mod tokens;
 
 use super::endpoint::{Endpoint, Group};
@@ -22,6 +23,7 @@ pub const GROUPS: &[&Group] = &[
     &messages::GROUP,
     &spaces::GROUP,
     &markings::GROUP,
+    &tenant_nodes::GROUP,
     &conflicts::GROUP,
     &peers::GROUP,
     &health::GROUP,

@@ -1,6 +1,6 @@
 //! `/v1/markings`: markings with the documented members at the top level.
 
-mod listing;
+pub(super) mod listing;
 mod members;
 
 use axum::body::Bytes;

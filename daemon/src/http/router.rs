@@ -17,7 +17,7 @@ use super::network::Network;
 use super::problem::Family;
 use super::{
     conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
-    spelling, status, sync_tokens, synchronization,
+    spelling, status, sync_tokens, synchronization, tenant_nodes,
 };
 use crate::engine::Engine;
 
@@ -99,6 +99,10 @@ fn routes() -> Vec<Route> {
         to(&of::markings::READ, markings::read),
         to(&of::markings::PATCH, markings::patch),
         to(&of::markings::REMOVE, markings::remove),
+        to(&of::tenant_nodes::LIST, tenant_nodes::list),
+        to(&of::tenant_nodes::READ, tenant_nodes::read),
+        to(&of::tenant_nodes::PATCH, tenant_nodes::patch),
+        to(&of::tenant_nodes::REMOVE, tenant_nodes::remove),
         to(&of::conflicts::LIST, conflicts::list),
         to(&of::conflicts::RESOLVE, conflicts::resolve),
         to(&of::peers::LIST, peers::list),

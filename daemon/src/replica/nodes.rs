@@ -23,7 +23,11 @@ impl View {
         let mut out = Vec::new();
         let Some(number) = self.mirror().names.space_number(&filter.space) else { return Ok(out) };
         let branches = branches(self.rows(), number)?;
-        let after = filter.after.as_deref().and_then(read_position).map(|(_, doc)| doc);
+        let after = match filter.after.as_deref().and_then(read_position) {
+            Some((at, _)) if number < at => return Ok(out),
+            Some((at, doc)) if number == at => Some(doc),
+            _ => None,
+        };
         let mut skip = filter.skip;
         let mut take = |doc: DocId, row: &DocRow| {
             if Some(doc) != after

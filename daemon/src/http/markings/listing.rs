@@ -36,7 +36,7 @@ pub(super) fn number(asked: &BTreeMap<String, String>, name: &str) -> Result<Opt
     asked.get(name).map(read).transpose()
 }
 
-fn removed(asked: &BTreeMap<String, String>) -> Result<Option<bool>, Problem> {
+pub(in crate::http) fn removed(asked: &BTreeMap<String, String>) -> Result<Option<bool>, Problem> {
     match asked.get("removed").map(String::as_str) {
         None | Some("false") => Ok(Some(false)),
         Some("true") => Ok(Some(true)),
@@ -45,7 +45,7 @@ fn removed(asked: &BTreeMap<String, String>) -> Result<Option<bool>, Problem> {
     }
 }
 
-fn limit(asked: &BTreeMap<String, String>) -> Result<usize, Problem> {
+pub(in crate::http) fn limit(asked: &BTreeMap<String, String>) -> Result<usize, Problem> {
     let Some(text) = asked.get("limit") else { return Ok(PAGE) };
     let told = text.parse().ok().filter(|limit| LIMITS.contains(limit));
     told.ok_or_else(|| bad(format!("`limit` must be from {} to {}", LIMITS.start(), LIMITS.end())))
