@@ -93,6 +93,9 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::AccountCode => "AccountCode",
         Kind::Popup => "PopupSettings",
         Kind::Account => "Account",
+        Kind::Node => "Node",
+        Kind::Token => "SyncToken",
+        Kind::Anchor => "Anchor",
     }
 }
 

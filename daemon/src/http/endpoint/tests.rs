@@ -83,7 +83,7 @@ fn what_web_api_reads_it_writes_but_for_forms() {
 #[test]
 fn each_kind_has_a_schema_of_all_its_members() {
     use quire_protocol::domain::Kind;
-    for kind in Kind::ALL {
+    for kind in Kind::MODEL {
         let told = Schema::Kind(kind).definition();
         let names: Vec<&String> = told["properties"].as_object().unwrap().keys().collect();
         let wanted: Vec<&str> = kind.members().iter().map(|member| member.name).collect();
