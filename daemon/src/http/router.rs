@@ -15,7 +15,10 @@ use tower::ServiceExt;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
-use super::{conflicts, endpoints, events, markings, pairing, peers, spelling, status, synchronization};
+use super::{
+    conflicts, devices, endpoints, events, markings, pairing, peers, positions, spelling, status,
+    synchronization,
+};
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -70,6 +73,12 @@ fn routes() -> Vec<Route> {
     use super::endpoints as of;
     vec![
         to(&of::synchronization::SYNCHRONIZE, synchronization::synchronize),
+        to(&of::synchronization::REGISTER, devices::register),
+        to(&of::synchronization::INITIAL_CONTENT, devices::initial_content),
+        to(&of::synchronization::POST_MARKINGS, positions::post),
+        to(&of::synchronization::EDIT_NOTE, positions::edit_note),
+        to(&of::synchronization::REMOVE_MARKINGS, positions::remove),
+        to(&of::synchronization::MARKING, positions::get),
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
         to(&of::spaces::STATUS, status::status),

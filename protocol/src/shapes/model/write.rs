@@ -50,7 +50,8 @@ impl Answer {
         self.errors.is_empty()
     }
 
-    fn item_count(&self) -> usize {
+    /// How many items it lists, in all.
+    pub fn item_count(&self) -> usize {
         let lists = [
             &self.account_codes,
             &self.html_pages,
