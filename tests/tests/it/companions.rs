@@ -67,7 +67,10 @@ fn a_member_that_is_not_named_stays_as_another_app_left_it() {
 
     success(told(&desk, POST, &json!([{ "syncGuid": guid, "color": "blue", "chapter": "ten" }])));
 
-    assert_same_item(&by_guid(&desk, &guid)["Result"], &marking(&guid).with("color", "blue").with("chapter", "ten"));
+    assert_same_item(
+        &by_guid(&desk, &guid)["Result"],
+        &marking(&guid).with("color", "blue").with("chapter", "ten"),
+    );
     assert!(desk.conflicts().is_empty());
     // The app is told of it, as of anybody's edit.
     assert_eq!(app.pull(&desk)["Markings"][0]["chapter"], "ten");
@@ -159,7 +162,8 @@ fn what_was_answered_outlives_a_kill() {
 fn a_bad_item_is_named_and_every_other_one_is_stored() {
     let desk = Daemon::named("desk");
     let good = guid();
-    let body = json!([5, marking(&guid()).with("CharIndexStart", "x"), marking(&good), { "syncGuid": "nope" }]);
+    let body =
+        json!([5, marking(&guid()).with("CharIndexStart", "x"), marking(&good), { "syncGuid": "nope" }]);
     for target in [POST, REMOVE] {
         let answer = told(&desk, target, &body);
         assert_eq!((&answer["IsSuccess"], &answer["StatusCode"]), (&json!(false), &json!(400)), "{target}");
@@ -188,10 +192,22 @@ fn bodies_that_are_no_model_change_nothing() {
     let deep = "[".repeat(10_000);
     let closed = format!("{deep}{}", "]".repeat(10_000));
     let deep_note = format!("[{{\"AccountId\":3,\"note\":{closed}}}]");
-    let bodies: Vec<&[u8]> =
-        vec![b"", b"hello", b"5", b"\"text\"", b"null", b"[", b"{", b"[{\"note\":\"\xff\"}]", deep.as_bytes(), closed.as_bytes(), deep_note.as_bytes()];
+    let bodies: Vec<&[u8]> = vec![
+        b"",
+        b"hello",
+        b"5",
+        b"\"text\"",
+        b"null",
+        b"[",
+        b"{",
+        b"[{\"note\":\"\xff\"}]",
+        deep.as_bytes(),
+        closed.as_bytes(),
+        deep_note.as_bytes(),
+    ];
     for target in [POST, REMOVE, EDIT_NOTE, REGISTER] {
-        let swapped: &[u8] = if [POST, REMOVE].contains(&target) { b"{\"AccountId\":3}" } else { b"[{\"AccountId\":3}]" };
+        let swapped: &[u8] =
+            if [POST, REMOVE].contains(&target) { b"{\"AccountId\":3}" } else { b"[{\"AccountId\":3}]" };
         for body in bodies.iter().copied().chain([swapped]) {
             let answer = send(&desk, target, &[JSON], body);
             let shown = format!("{target}: {}", answer.text());
@@ -221,7 +237,9 @@ fn forms_are_read_as_well() {
     let one = format!("syncGuid={guid}&note=another");
     success(send(&desk, EDIT_NOTE, &[form], one.as_bytes()).expect(200).json());
     assert_eq!(desk.marking(&guid).unwrap()["note"], "another");
-    let model = format!("AccountApplicationId=1&Account.AccountId=3&Markings[0].syncGuid={guid}&Markings[0].color=red");
+    let model = format!(
+        "AccountApplicationId=1&Account.AccountId=3&Markings[0].syncGuid={guid}&Markings[0].color=red"
+    );
     let path = quire_tests::process::SYNCHRONIZE;
     success(send(&desk, path, &[form], model.as_bytes()).expect(200).json());
     assert_eq!(desk.marking(&guid).unwrap()["color"], "red");

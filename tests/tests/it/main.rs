@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bytes;
+mod companions;
 mod demo;
 mod mono;
 mod native;
