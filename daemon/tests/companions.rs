@@ -141,8 +141,9 @@ async fn an_item_goes_where_it_is_or_to_the_account_that_is_spoken_for() {
     assert_eq!(of(put_for(&a, Some(5), Post, json!([{"syncGuid": guid(1), "color": "x"}])).await), 3);
     assert_eq!(of(put_for(&a, Some(5), Post, json!([{"syncGuid": guid(2), "AccountId": 6}])).await), 6);
     assert_eq!(of(put_for(&a, None, Post, json!([{"content": "several are held"}])).await), 0);
-    // The same request finds what it made, though it would go elsewhere now.
-    assert_eq!(of(put_for(&a, Some(5), Post, none).await), 0);
+    // The same request finds what it made, though it would go elsewhere now; one for another account is another.
+    assert_eq!(of(put_for(&a, None, Post, json!([{"content": "one is held"}])).await), 3);
+    assert_eq!(of(put_for(&a, Some(5), Post, none).await), 5);
     let spaces: Vec<String> = a.spaces().iter().map(|view| view.space.as_str().to_owned()).collect();
     assert_eq!(spaces, ["account:0", "account:3", "account:5", "account:6"]);
 }

@@ -55,7 +55,7 @@ impl Batch<'_, '_> {
             let why = "The item has neither syncGuid nor id, by which it is known.";
             return Err(EngineError::Member(why.to_owned()));
         }
-        let named = self.named_marking(item, ordinal)?;
+        let named = self.named_marking(put.account, item, ordinal)?;
         let said = said_by(put.action, item, &named)?;
         if let Some((space, row)) = named.at {
             return Ok(Some(self.say(space, &named.guid, row, &said)?.members));
@@ -72,7 +72,7 @@ impl Batch<'_, '_> {
 
     /// The marking of the item's GUID, else of its row number, else of the GUID that the item is given: in the account
     /// that it names, or in any.
-    fn named_marking(&mut self, item: &Item, ordinal: usize) -> Result<Named> {
+    fn named_marking(&mut self, spoken_for: Option<i64>, item: &Item, ordinal: usize) -> Result<Named> {
         if let Identity::RowId(id) = item.identity {
             // Row numbers given lately may still be in the open run, where reading does not look.
             self.seal()?;
@@ -88,18 +88,19 @@ impl Batch<'_, '_> {
         }
         let guid = match &item.identity {
             Identity::Key(guid) => guid.clone(),
-            _ => self.given_guid(item, ordinal),
+            _ => self.given_guid(spoken_for, item, ordinal),
         };
         Ok(Named { at: self.marking(&guid, item.account)?, guid })
     }
 
     /// A GUID for an item that brought none: a function of what was sent alone, so that repeating it finds the item
     /// wherever it went. The daemon's log is part of it: two daemons never make the same one.
-    fn given_guid(&self, item: &Item, ordinal: usize) -> String {
+    fn given_guid(&self, spoken_for: Option<i64>, item: &Item, ordinal: usize) -> String {
         minted_guid(&[
             self.replica.mirror.log.0.to_vec(),
             b"position".to_vec(),
             (ordinal as u64).to_be_bytes().to_vec(),
+            spoken_for.unwrap_or(0).to_be_bytes().to_vec(),
             Value::Object(item.members.clone()).to_string().into_bytes(),
         ])
     }
