@@ -5,7 +5,7 @@ use quire_protocol::domain::Kind;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, Rights};
 use quire_protocol::node::NodeKey;
-use quire_protocol::shapes::model::Answer;
+use quire_protocol::shapes::model::{Answer, Item};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -130,6 +130,37 @@ pub struct ItemView {
     pub position: String,
     /// Whether it is removed. Markings say so in their members too.
     pub removed: bool,
+}
+
+/// Markings as an app sends them that brings no cursor.
+#[derive(Clone, Debug)]
+pub struct MarkingsPut {
+    /// What is to be done to them.
+    pub action: MarkingsAction,
+    /// The markings, each identity once.
+    pub items: Vec<Item>,
+    /// The account of new ones that name none.
+    pub account: Option<i64>,
+}
+
+/// What an app does to markings without a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkingsAction {
+    /// They say this now; what is not known is created.
+    Post,
+    /// Their notes say this now. Nothing is created.
+    EditNote,
+    /// They are removed; what is not known is kept whole, as removed.
+    Remove,
+}
+
+/// What became of a [`MarkingsPut`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MarkingsDone {
+    /// The documented members of those that were taken, as they are now.
+    pub markings: Vec<Map<String, Value>>,
+    /// What was wrong with the others; what is merely not known is in neither.
+    pub errors: Vec<String>,
 }
 
 /// A node as an app sends it.

@@ -21,7 +21,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    EngineError, Event, Ingested, ItemView, MessageAction, MessagePut, NodeName, NodePut, Shared, TokenPut,
+    EngineError, Event, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeName,
+    NodePut, Shared, TokenPut,
 };
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -100,6 +101,14 @@ pub(super) enum Command {
         value: Value,
         reply: Reply<Option<ItemView>>,
     },
+    PutMarkings {
+        put: Box<MarkingsPut>,
+        reply: Reply<MarkingsDone>,
+    },
+    Register {
+        device: String,
+        reply: Reply<i64>,
+    },
     PutNode {
         put: Box<NodePut>,
         reply: Reply<ItemView>,
@@ -141,6 +150,7 @@ impl Command {
             Command::Ingest { segments, .. } => {
                 segments.iter().map(|(_, _, encoded)| encoded.len()).sum::<usize>() <= FEW_BYTES
             }
+            Command::PutMarkings { put, .. } => put.items.len() <= FEW_ITEMS,
             Command::PutMessage { put, .. } => match &put.action {
                 MessageAction::Remove(names) => names.len() <= FEW_ITEMS,
                 MessageAction::Put(nodes) => nodes.len() <= FEW_ITEMS,
@@ -494,6 +504,8 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
             react(reactions, reply, batch.remove(&guid, if_match.as_deref()), success)
         }
         Command::Resolve { id, value, reply } => react(reactions, reply, batch.resolve(&id, &value), success),
+        Command::PutMarkings { put, reply } => react(reactions, reply, batch.put_markings(&put), success),
+        Command::Register { device, reply } => react(reactions, reply, batch.register(&device), success),
         Command::PutNode { put, reply } => react(reactions, reply, batch.put_node(&put), success),
         Command::PatchNode { name, put, if_match, reply } => {
             react(reactions, reply, batch.patch_node(&name, &put, if_match.as_deref()), success)

@@ -17,7 +17,7 @@ use super::network::Network;
 use super::problem::Family;
 use super::{
     conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
-    spelling, status, sync_tokens, synchronization, tenant_nodes,
+    positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
 use crate::engine::Engine;
 
@@ -84,7 +84,13 @@ fn routes() -> Vec<Route> {
         to(&of::messages::FIND, messages::find),
         to(&of::messages::DELETE_EXAMPLE, messages::delete_example),
         to(&of::messages::PUT_EXAMPLE, messages::put_example),
-        to(&of::messages::DEVICE_CREATE, devices::register),
+        to(&of::messages::DEVICE_CREATE, tenant_devices::register),
+        to(&of::synchronization::REGISTER, devices::register),
+        to(&of::synchronization::INITIAL_CONTENT, devices::initial_content),
+        to(&of::synchronization::POST_MARKINGS, positions::post),
+        to(&of::synchronization::EDIT_NOTE, positions::edit_note),
+        to(&of::synchronization::REMOVE_MARKINGS, positions::remove),
+        to(&of::synchronization::MARKING, positions::get),
         to(&of::health::ALIVE, status::healthz),
         to(&of::health::READY, status::readyz),
         to(&of::help::OPENAPI, openapi::openapi),

@@ -118,7 +118,7 @@ fn text(answer: Answer, status: StatusCode, text: String) -> Response {
     (status, [(CONTENT_TYPE, content_type(answer))], answer.encode(text)).into_response()
 }
 
-fn content_type(answer: Answer) -> HeaderValue {
+pub(super) fn content_type(answer: Answer) -> HeaderValue {
     HeaderValue::from_str(&answer.content_type()).unwrap_or(HeaderValue::from_static("application/json"))
 }
 

@@ -218,7 +218,8 @@ impl Batch<'_, '_> {
         self.say(space, sync_guid, row, &said).map(Some)
     }
 
-    fn say(
+    /// Writes what differs from a marking as it is now.
+    pub(super) fn say(
         &mut self,
         space: SpaceNo,
         identity: &str,
@@ -231,7 +232,7 @@ impl Batch<'_, '_> {
     }
 
     /// An item as this batch left it.
-    fn shown(&mut self, number: SpaceNo, doc: DocId, row: &DocRow) -> Result<ItemView> {
+    pub(super) fn shown(&mut self, number: SpaceNo, doc: DocId, row: &DocRow) -> Result<ItemView> {
         if row.projection.values.values().any(|value| matches!(value, Register::Blob(_))) {
             // Parts of a large value may still be in the open run, where reading does not look.
             self.seal()?;
@@ -247,12 +248,23 @@ impl Batch<'_, '_> {
         sync_guid: &str,
         if_match: Option<&str>,
     ) -> Result<Option<(SpaceNo, DocRow)>, EngineError> {
+        let Some((number, row)) = self.marking(sync_guid, None)? else { return Ok(None) };
+        let holds = if_match.is_none_or(|wanted| wanted == etag(&row));
+        if holds { Ok(Some((number, row))) } else { Err(EngineError::Stale) }
+    }
+
+    /// The marking of a GUID, in that account or in any.
+    pub(super) fn marking(
+        &mut self,
+        sync_guid: &str,
+        account: Option<i64>,
+    ) -> Result<Option<(SpaceNo, DocRow)>> {
         let doc = DocId::of(ItemKind::Marking, sync_guid);
         let names = Arc::clone(&self.replica.mirror.names);
-        for (number, _) in names.spaces() {
-            if let Some(row) = self.row(number, doc)? {
-                let holds = if_match.is_none_or(|wanted| wanted == etag(&row));
-                return if holds { Ok(Some((number, row))) } else { Err(EngineError::Stale) };
+        for (number, space) in names.spaces() {
+            let wanted = account.is_none_or(|account| space.account_number() == Some(account));
+            if wanted && let Some(row) = self.row(number, doc)? {
+                return Ok(Some((number, row)));
             }
         }
         Ok(None)

@@ -151,15 +151,10 @@ impl Batch<'_, '_> {
             (Identity::Key(key), _) => Ok((key.clone(), true)),
             (Identity::RowId(id), Some(number)) => {
                 self.seal()?;
-                let row = row_of_id(&*self.rows, &self.blocks, number, *id)?;
-                let known = row.filter(|row| row.kind() == Some(item.kind));
-                Ok((
-                    known.map_or_else(
-                        || self.minted(item, ordinal, space, presented),
-                        |r| r.identity().into(),
-                    ),
-                    false,
-                ))
+                let found = row_of_id(&*self.rows, &self.blocks, *id)?;
+                let known = found.filter(|(at, row)| *at == number && row.kind() == Some(item.kind));
+                let minted = || self.minted(item, ordinal, space, presented);
+                Ok((known.map_or_else(minted, |(_, row)| row.identity().into()), false))
             }
             _ => Ok((self.minted(item, ordinal, space, presented), false)),
         }
@@ -168,8 +163,7 @@ impl Batch<'_, '_> {
     /// A GUID for an item that brought none: a function of the request, so that repeating it makes no
     /// second item. The daemon's log is part of it: two daemons never make the same one.
     fn minted(&self, item: &Item, ordinal: usize, space: &Space, presented: &Presented) -> String {
-        let mut hasher = blake3::Hasher::new_derive_key("quire minted guid 1");
-        let parts = [
+        minted_guid(&[
             self.replica.mirror.log.0.to_vec(),
             presented.application.to_be_bytes().to_vec(),
             presented.ms.to_be_bytes().to_vec(),
@@ -177,14 +171,7 @@ impl Batch<'_, '_> {
             (ordinal as u64).to_be_bytes().to_vec(),
             space.as_str().as_bytes().to_vec(),
             Value::Object(item.members.clone()).to_string().into_bytes(),
-        ];
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_be_bytes());
-            hasher.update(&part);
-        }
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+        ])
     }
 
     /// Names the clock that each waiting answer will stand for, and drops the cursors it follows.
@@ -266,6 +253,18 @@ impl Batch<'_, '_> {
         })?;
         old.iter().try_for_each(|key| self.rows.remove(key))
     }
+}
+
+/// A GUID that is a function of these parts.
+pub(super) fn minted_guid(parts: &[Vec<u8>]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("quire minted guid 1");
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// Every account that a request names.

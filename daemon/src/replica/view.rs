@@ -281,20 +281,16 @@ impl<R: Rows> BlobRows for R {
     }
 }
 
-/// The item to which this daemon gave a row number.
-pub(super) fn row_of_id(
-    rows: &impl Rows,
-    blocks: &Blocks,
-    space: SpaceNo,
-    id: i64,
-) -> Result<Option<DocRow>> {
+/// The item to which this daemon gave a row number, and its space.
+pub(super) fn row_of_id(rows: &impl Rows, blocks: &Blocks, id: i64) -> Result<Option<(SpaceNo, DocRow)>> {
     let Ok(id) = u64::try_from(id) else { return Ok(None) };
     let all = Key::of(Kind::Arrival);
     let Some((key, value)) = rows.last(&all.clone().number(0), &all.number(id))? else { return Ok(None) };
     let (first, arrival): (u64, ArrivalRow) = (last_number(&key), decode(&key, &value)?);
-    if arrival.space != space || id >= first + u64::from(arrival.count) {
+    if id >= first + u64::from(arrival.count) {
         return Ok(None);
     }
+    let space = arrival.space;
     let seq = arrival.lo + (id - first);
     let block = blocks.holding(rows, space, arrival.log, seq)?;
     let Some(doc) = block.pack().doc((seq - block.lo) as usize) else { return Ok(None) };
@@ -304,5 +300,5 @@ pub(super) fn row_of_id(
     let row = complete(decode_doc(&key, &value)?, |log, seq| {
         blocks.holding(rows, space, name(log), seq)?.placed(seq)
     })?;
-    Ok(Some(row).filter(|row| row.row_id == id))
+    Ok((row.row_id == id).then_some((space, row)))
 }

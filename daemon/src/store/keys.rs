@@ -26,6 +26,7 @@
 //! | token | `y` SPACE arrival | the token's document |
 //! | message | `q` SPACE number | [`super::rows::MessageRow`] |
 //! | message name | `j` SPACE hash | its number |
+//! | application | `v` number | hash of the device that the number was given to |
 
 use quire_protocol::id::{DeviceId, DocId, Incarnation};
 
@@ -63,6 +64,7 @@ pub enum Kind {
     Token = b'y',
     Message = b'q',
     MessageName = b'j',
+    Application = b'v',
 }
 
 /// A key built part by part.

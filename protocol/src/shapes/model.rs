@@ -1,4 +1,4 @@
-//! The `synchronize` codec: a `SynchronizationModel` as items, and an answer as `ApiResult<SynchronizationModel>`.
+//! The e-book reader's codec: a `SynchronizationModel` or positions as items, and answers as `ApiResult` of either.
 
 mod read;
 mod write;
@@ -8,11 +8,17 @@ use thiserror::Error;
 
 use crate::domain::Kind;
 
-pub use read::{read, read_items};
-pub use write::{Answer, write, write_item};
+pub use read::{read, read_list, read_one};
+pub use write::{Answer, PositionResult, Positions, write, write_item, write_positions};
 
 /// The action's parameter, which begins every key of a `ModelState`.
 pub const PARAMETER: &str = "synchronizationModel";
+
+/// The parameter of actions that take a list of positions.
+pub const POSITIONS: &str = "positions";
+
+/// The parameter of an action that takes one position.
+pub const POSITION: &str = "position";
 
 /// What an app sent.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod bytes;
+mod companions;
+mod cyan;
 mod demo;
 mod mono;
 mod native;

@@ -110,6 +110,6 @@ impl Reply {
     /// A refusal of a documented shape.
     #[must_use]
     pub const fn error(status: u16, about: &'static str) -> Self {
-        Self::new(status, about, Body::json(Schema::HttpError))
+        Self::new(status, about, Body::new(Schema::HttpError, Media::WebAnswer))
     }
 }

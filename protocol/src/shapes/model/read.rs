@@ -62,24 +62,32 @@ pub fn read(value: Value) -> Result<SynchronizationModel, ModelError> {
     })
 }
 
-/// Reads the body of the companion endpoints: an array of items of one kind, or a single item.
+/// Reads a body that is a list of items of one kind. Of an item that occurs twice the last counts.
 ///
 /// # Errors
-/// [`ModelError`] when the body is neither an object nor an array.
-pub fn read_items(kind: Kind, body: Value) -> Result<(Vec<Item>, Vec<ItemError>), ModelError> {
+/// [`ModelError`] when the body is no array.
+pub fn read_list(kind: Kind, body: Value) -> Result<(Vec<Item>, Vec<ItemError>), ModelError> {
+    let Value::Array(entries) = body else {
+        return Err(fault("", format!("Error reading the items. Unexpected token: {}.", token(&body))));
+    };
     let mut reader = Reader::default();
-    match body {
-        Value::Array(entries) => {
-            for (index, entry) in entries.into_iter().enumerate() {
-                reader.present(kind, format!("[{index}]"), entry);
-            }
-        }
-        Value::Object(_) => reader.present(kind, String::new(), body),
-        other => {
-            return Err(fault("", format!("Error reading the items. Unexpected token: {}.", token(&other))));
-        }
+    for (index, entry) in entries.into_iter().enumerate() {
+        reader.present(kind, format!("[{index}]"), entry);
     }
     Ok((last_of_each(reader.items, None), reader.errors))
+}
+
+/// Reads a body that is one item, as a list of one; errors call it by `name`.
+///
+/// # Errors
+/// [`ModelError`] when the body is no object.
+pub fn read_one(kind: Kind, name: &str, body: Value) -> Result<(Vec<Item>, Vec<ItemError>), ModelError> {
+    if !body.is_object() {
+        return Err(fault("", format!("Error reading the item. Unexpected token: {}.", token(&body))));
+    }
+    let mut reader = Reader::default();
+    reader.present(kind, name.to_owned(), body);
+    Ok((reader.items, reader.errors))
 }
 
 /// The root's members by their documented names; an unknown one is dropped.

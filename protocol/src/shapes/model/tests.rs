@@ -251,11 +251,48 @@ fn a_model_that_cannot_be_used_says_where() {
 
 #[test]
 fn a_list_of_items_is_read_as_the_model_is() {
-    let (items, errors) = read_items(Kind::Marking, json!([{"syncGuid": GUID}, 5])).unwrap();
-    assert_eq!((items[0].position.as_str(), errors[0].position.as_str()), ("[0]", "[1]"));
-    let (items, _) = read_items(Kind::Marking, json!({"syncGuid": GUID, "note": "x"})).unwrap();
-    assert_eq!(items[0].members["note"], "x");
-    assert!(read_items(Kind::Marking, json!("x")).is_err());
+    let list = json!([{"syncGuid": GUID}, 5, {"syncGuid": GUID, "note": "last"}, {"type": "x"}]);
+    let (items, errors) = read_list(Kind::Marking, list).unwrap();
+    assert_eq!(
+        (items.len(), items[0].position.as_str(), &items[0].members["note"]),
+        (1, "[2]", &json!("last"))
+    );
+    assert_eq!([&errors[0].position, &errors[1].position], ["[1]", "[3]"]);
+    assert!(errors[1].to_string().contains("Path '[3].type'"), "{}", errors[1]);
+    for other in [json!("x"), json!({}), json!(null), json!(5)] {
+        assert!(read_list(Kind::Marking, other).is_err());
+    }
+}
+
+#[test]
+fn one_item_is_read_as_the_model_is() {
+    let one = |body| read_one(Kind::Marking, POSITION, body);
+    let (items, _) = one(json!({"SYNCGUID": GUID, "note": "x"})).unwrap();
+    assert_eq!((&items[0].members["note"], &items[0].identity), (&json!("x"), &key(GUID)));
+    let (items, errors) = one(json!({"syncGuid": "nope"})).unwrap();
+    assert!(items.is_empty());
+    assert!(errors[0].to_string().contains("Path 'position.syncGuid'"), "{}", errors[0]);
+    for other in [json!("x"), json!([]), json!(null), json!(5)] {
+        assert!(one(other).is_err());
+    }
+}
+
+#[test]
+fn positions_are_written_as_an_api_result() {
+    let documented = sample(RESPONSE)["Result"]["Markings"][0].clone();
+    let position = documented.as_object().unwrap().clone();
+    let text = |result, status, errors: &[&str]| {
+        let errors = errors.iter().map(|&error| error.to_owned()).collect();
+        sample(&String::from_utf8(write_positions(&PositionResult { errors, status, result })).unwrap())
+    };
+    assert_eq!(
+        text(Positions::Many(vec![position.clone(); 2]), 200, &[]).to_string(),
+        json!({"Errors": null, "Result": [documented, documented], "IsSuccess": true, "StatusCode": 200})
+            .to_string()
+    );
+    assert_eq!(text(Positions::One(position), 400, &["a", "b"])["Errors"]["MessagesString"], "a b");
+    let missing = text(Positions::None, 404, &["none"]);
+    assert_eq!((&missing["Result"], &missing["IsSuccess"]), (&Value::Null, &json!(false)));
 }
 
 /// Generous, so that a loaded machine passes and anything quadratic does not; `--nocapture` shows the times.
@@ -339,7 +376,7 @@ proptest! {
             prop_assert!(item.members.keys().all(|name| item.kind.member(name).is_some_and(|m| m.role != Role::Secret)));
             let mut out = Vec::new();
             write_item(&mut out, item.kind, &item.members);
-            let (again, errors) = read_items(item.kind, parse(&out).unwrap()).unwrap();
+            let (again, errors) = read_one(item.kind, "", parse(&out).unwrap()).unwrap();
             prop_assert_eq!(errors, vec![]);
             prop_assert_eq!(&again[0].identity, &item.identity);
             for (name, value) in &item.members {

@@ -1,4 +1,4 @@
-//! `ApiResult<SynchronizationModel>` as JSON, in the documented order, straight into the bytes of the answer.
+//! `ApiResult` of a model or of positions as JSON, in the documented order, straight into the bytes of the answer.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -7,6 +7,9 @@ use crate::domain::{Kind, Role};
 
 /// About what a marking takes as JSON, to reserve memory once.
 const ITEM_BYTES: usize = 1_300;
+
+/// `StatusCode` of a success (`System.Net.HttpStatusCode`).
+const SUCCESS: u16 = 200;
 
 /// What an app gets back. The items are maps by documented names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,7 +50,8 @@ impl Answer {
         self.errors.is_empty()
     }
 
-    fn item_count(&self) -> usize {
+    /// How many items it lists, in all.
+    pub fn item_count(&self) -> usize {
         let lists = [
             &self.account_codes,
             &self.html_pages,
@@ -60,18 +64,61 @@ impl Answer {
     }
 }
 
+/// What the actions on markings answer: `ApiResult` of the type `position`, or of a list of them (REFERENCE C1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PositionResult {
+    /// What was wrong; empty for success.
+    pub errors: Vec<String>,
+    /// `StatusCode`: 200 for success, 400 when items could not be used, 404 when there is none.
+    pub status: u16,
+    /// `Result`.
+    pub result: Positions,
+}
+
+/// The `Result` of a [`PositionResult`]. Positions are maps by documented names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Positions {
+    /// Null.
+    None,
+    /// One position.
+    One(Map<String, Value>),
+    /// A list.
+    Many(Vec<Map<String, Value>>),
+}
+
 /// The whole answer as compact JSON.
 pub fn write(answer: &Answer) -> Vec<u8> {
-    let mut out = Vec::with_capacity((answer.item_count() + 2) * ITEM_BYTES);
+    let status = if answer.is_success() { SUCCESS } else { 400 };
+    let items = answer.item_count() + 2;
+    write_api_result(items, &answer.errors, status, |out| write_result(out, answer))
+}
+
+/// Positions as compact JSON.
+pub fn write_positions(answer: &PositionResult) -> Vec<u8> {
+    let items = if let Positions::Many(list) = &answer.result { list.len() } else { 1 };
+    write_api_result(items, &answer.errors, answer.status, |out| match &answer.result {
+        Positions::None => out.extend_from_slice(b"null"),
+        Positions::One(item) => write_item(out, Kind::Marking, item),
+        Positions::Many(list) => write_items(out, Kind::Marking, list),
+    })
+}
+
+/// `ApiResult` of whatever `result` writes, which is about so many items.
+fn write_api_result(
+    items: usize,
+    errors: &[String],
+    status: u16,
+    result: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity((items + 1) * ITEM_BYTES);
     out.extend_from_slice(b"{\"Errors\":");
-    write_errors(&mut out, &answer.errors);
+    write_errors(&mut out, errors);
     out.extend_from_slice(b",\"Result\":");
-    write_result(&mut out, answer);
-    let success = answer.is_success();
+    result(&mut out);
     name(&mut out, b',', "IsSuccess");
-    put(&mut out, &success);
+    put(&mut out, &(status == SUCCESS));
     name(&mut out, b',', "StatusCode");
-    put(&mut out, &if success { 200 } else { 400 });
+    put(&mut out, &status);
     out.push(b'}');
     out
 }
@@ -125,6 +172,10 @@ fn write_option(out: &mut Vec<u8>, kind: Kind, item: Option<&Map<String, Value>>
 
 fn write_list(out: &mut Vec<u8>, kind: Kind, items: &[Map<String, Value>]) {
     name(out, b',', kind.collection());
+    write_items(out, kind, items);
+}
+
+fn write_items(out: &mut Vec<u8>, kind: Kind, items: &[Map<String, Value>]) {
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
