@@ -90,7 +90,7 @@ pub const POST_MARKINGS: Endpoint = Endpoint {
                   what is not known is created. One without syncGuid is found by its id, else given a syncGuid that \
                   the same request is given again. A removed marking is revived only by SyncIsRemoved false.",
     parameters: &[ACCOUNT],
-    request: Some(Body::new(Schema::Json("Markings", markings), Media::Web)),
+    request: Some(Body::new(Schema::Json("ListOfMarkings", markings), Media::Web)),
     responses: &[DONE, NO_MODEL],
     auth: Auth::Shape,
 };
@@ -114,7 +114,7 @@ pub const REMOVE_MARKINGS: Endpoint = Endpoint {
     summary: "Removes markings",
     description: "By syncGuid, else by id. One that is not known is kept whole, as removed.",
     parameters: &[ACCOUNT],
-    request: Some(Body::new(Schema::Json("Markings", markings), Media::Web)),
+    request: Some(Body::new(Schema::Json("ListOfMarkings", markings), Media::Web)),
     responses: &[DONE, NO_MODEL],
     auth: Auth::Shape,
 };
