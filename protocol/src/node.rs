@@ -8,7 +8,7 @@ mod props;
 use serde_json::{Map, Value, json};
 
 use crate::document::{BlobRef, Edit, Life, Projection, Register};
-use crate::domain::Kind;
+use crate::domain::{BLANK_DATE, Kind};
 use crate::id::{DocId, Space};
 use crate::item::{IDENTITY, KIND};
 use crate::limits::MAX_IDENTITY;
@@ -163,11 +163,10 @@ pub fn differences(
         values.push((format!("{ALSO}{new}"), Register::Bool(true)));
     }
     let life = if base.removed { Life::Revive } else { Life::Keep };
-    let dated = values.iter().any(|(name, _)| name == UPDATED);
     let touched = base.get(TOUCHED).is_some_and(|touched| *touched != Register::Null);
-    if dated && touched {
+    if touched && values.iter().any(|(name, _)| name == UPDATED) {
         values.push((TOUCHED.to_owned(), Register::Null));
-    } else if !dated && (!values.is_empty() || life == Life::Revive) {
+    } else if !says_date(told.members, UPDATED) && (!values.is_empty() || life == Life::Revive) {
         values.push((TOUCHED.to_owned(), Register::Text(told.now.to_owned())));
     }
     Edit { values, note: None, life }
@@ -199,19 +198,38 @@ fn plain_changes(
     let names = ["title", CLEANUP, CREATED, UPDATED].into_iter();
     let sent = names.filter_map(|name| Some((name, members.get(name)?)));
     sent.filter_map(|(name, value)| {
+        let is_date = [CREATED, UPDATED].contains(&name);
+        if is_date && !says_date(members, name) {
+            return None;
+        }
         let new = match value {
             Value::Bool(b) => Register::Bool(*b),
-            Value::String(date) if name != "title" && date.starts_with("0001-01-01T00:00:00") => return None,
             Value::String(text) => Register::Text(text.clone()),
             _ => Register::Null,
         };
-        let same = match (base.get(name), &new) {
+        let same = match (shown_for(base, name), &new) {
             (None, new) => matches!(new, Register::Null | Register::Bool(false)),
-            (Some(Register::Text(old)), Register::Text(new)) if name != "title" => same_instant(old, new),
+            (Some(Register::Text(old)), Register::Text(new)) if is_date => same_instant(old, new),
             (Some(old), new) => old.same(new),
         };
         (!same).then(|| (name.to_owned(), new))
     })
+}
+
+/// True when a date is sent that says something: typed clients send a blank one for what was never set.
+fn says_date(members: &Map<String, Value>, name: &str) -> bool {
+    let sent = members.get(name).and_then(Value::as_str);
+    sent.is_some_and(|date| !date.starts_with(BLANK_DATE))
+}
+
+/// The value that is shown for a member: of dates what was sent, else what the daemon filled in.
+fn shown_for<'a>(base: &'a Projection, name: &str) -> Option<&'a Register> {
+    let keys: &[&str] = match name {
+        CREATED => &[CREATED, MADE],
+        UPDATED => &[TOUCHED, UPDATED, MADE, CREATED],
+        _ => return base.get(name),
+    };
+    keys.iter().filter_map(|key| base.get(key)).find(|held| **held != Register::Null)
 }
 
 fn parent_change(now: Option<&NodeKey>, members: &Map<String, Value>) -> Option<(String, Register)> {
@@ -301,18 +319,14 @@ pub fn members(projection: &Projection, naming: Naming<'_>, resolve: Resolve<'_>
     for (name, value) in page_members(projection, naming.parent, resolve) {
         put(&name, value);
     }
-    let date = |names: [&str; 2]| {
-        let held = names.into_iter().find_map(|name| text(projection, name, resolve));
-        held.map_or_else(|| Value::from(crate::domain::BLANK_DATE), Value::from)
+    let date = |name: &str| match shown_for(projection, name) {
+        Some(Register::Text(date)) => Value::from(date.as_str()),
+        _ => Value::from(BLANK_DATE),
     };
     put("cyanId", naming.cyan_id.into());
     put(CLEANUP, matches!(projection.get(CLEANUP), Some(Register::Bool(true))).into());
-    put(CREATED, date([CREATED, MADE]));
-    let updated = match text(projection, TOUCHED, resolve).or_else(|| text(projection, UPDATED, resolve)) {
-        Some(updated) => Value::from(updated),
-        None => date([MADE, CREATED]),
-    };
-    put(UPDATED, updated);
+    put(CREATED, date(CREATED));
+    put(UPDATED, date(UPDATED));
     out
 }
 

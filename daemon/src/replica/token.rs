@@ -9,7 +9,7 @@ use quire_protocol::document::{Edit, Life, Projection, Register};
 use quire_protocol::domain::Kind as ItemKind;
 use quire_protocol::id::{DocId, Space};
 use quire_protocol::item::{IDENTITY, KIND};
-use quire_protocol::node::{NodeKey, guid};
+use quire_protocol::node::{NO_GUID, NodeKey, guid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -92,8 +92,9 @@ impl View {
             let Some(token) = self.row(number, doc)?.and_then(|row| state(self.rows(), number, &row)) else {
                 continue;
             };
-            let says = |name: &str| token.shown.get(name).and_then(Value::as_str);
-            if says("userId") == Some(user) && says("applicationId") == Some(application) {
+            // What was not sent is all zeros.
+            let says = |name: &str| token.shown.get(name).and_then(Value::as_str).unwrap_or(NO_GUID);
+            if says("userId") == user && says("applicationId") == application {
                 return Ok(Some(token));
             }
         }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use quire_protocol::clock::Clock;
 use quire_protocol::document::{Projection, load, load_saved};
 use quire_protocol::domain::Kind as ItemKind;
-use quire_protocol::id::{ChangeId, DocId, Space};
+use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::node::{node_id, page_members};
 use serde_json::{Map, Value};
 
@@ -23,7 +23,8 @@ use crate::store::{Result, StoreError};
 /// The nodes of a window in a fixed order, and the removed ones by the `nodeId` that is shown.
 #[derive(Debug, Default)]
 pub struct Window {
-    /// Documents of those that are there.
+    /// Documents of those that are there, by the log and number of their first records: the same on every daemon, and
+    /// neighbours in the blocks they are read from.
     pub live: Vec<DocId>,
     /// `nodeId`s of those that are not.
     pub removed: Vec<String>,
@@ -40,18 +41,20 @@ impl View {
         let moved =
             moved.filter_map(|(doc, _)| data_encoding::HEXLOWER.decode(doc.as_bytes()).ok()?.try_into().ok());
         let mut docs: Vec<DocId> = self.changed_between(number, &from, &to)?;
-        docs.extend(moved.map(DocId));
-        docs.sort_unstable();
-        docs.dedup();
-        let mut window = Window::default();
+        let known: HashSet<DocId> = docs.iter().copied().collect();
+        docs.extend(moved.map(DocId).filter(|doc| !known.contains(doc)));
+        let (mut live, mut window) = (Vec::new(), Window::default());
         for doc in docs {
-            let Some((_, then)) = self.at(number, doc, &to)? else { continue };
+            let Some((row, then)) = self.at(number, doc, &to)? else { continue };
             if then.removed {
                 window.removed.push(node_id(&then).to_owned());
             } else {
-                window.live.push(doc);
+                live.push((self.first_record(&row, &to), doc));
             }
         }
+        live.sort_unstable();
+        window.removed.sort_unstable();
+        window.live = live.into_iter().map(|(_, doc)| doc).collect();
         Ok(window)
     }
 
@@ -68,9 +71,15 @@ impl View {
         Ok(out)
     }
 
-    /// Documents with a record after one clock and not after the other.
+    /// The least log and number among a document's records up to a clock: what comes later does not change it.
+    fn first_record(&self, row: &DocRow, to: &Clock) -> (Incarnation, u64) {
+        let places = row.changes.iter().map(|change| (self.log_of(change.log), change.seq));
+        places.filter(|(log, seq)| to.covers(*log, *seq)).min().unwrap_or((Incarnation([0; 16]), 0))
+    }
+
+    /// Documents with a record after one clock and not after the other, by log and first such record.
     fn changed_between(&self, space: SpaceNo, from: &Clock, to: &Clock) -> Result<Vec<DocId>> {
-        let mut changed = HashSet::new();
+        let (mut changed, mut order) = (HashSet::new(), Vec::new());
         for (log, last) in to.iter() {
             let first = from.get(log);
             if first >= last {
@@ -79,12 +88,12 @@ impl View {
             blocks_after(self.rows(), space, log, first, &mut |block| {
                 let block = Inflated::of(log, &block)?;
                 let within = block.docs().filter(|(_, seq)| *seq > first && *seq <= last);
-                changed.extend(within.map(|(doc, _)| doc));
+                order.extend(within.map(|(doc, _)| doc).filter(|doc| changed.insert(*doc)));
                 let past = block.docs().last().is_some_and(|(_, seq)| seq >= last);
                 Ok(if past { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
-        Ok(changed.into_iter().collect())
+        Ok(order)
     }
 
     /// A node as it was at a clock; `None` when there was none, or it is of another kind.

@@ -70,8 +70,28 @@ fn what_is_sent_again_is_no_edit() {
     let whole = object(shown(&base));
     let parent = NodeKey { ty: "p".into(), id: "0".into() };
     let back = differences(&base, Some(&parent), told(&whole), &|_| None);
-    let dates_only = back.values.iter().all(|(name, _)| [UPDATED, CREATED].contains(&name.as_str()));
-    assert!(dates_only, "{:?}", back.values);
+    assert_eq!((back.values, back.life), (vec![], Life::Keep));
+}
+
+#[test]
+fn dates_are_what_was_sent_and_else_the_daemons() {
+    let dates = |node: &Projection| (shown(node)[CREATED].clone(), shown(node)[UPDATED].clone());
+    let own = made(json!({"type": "a", "id": "1", "createdDateUtc": "0001-01-01T00:00:00"}));
+    assert_eq!(dates(&own), (json!(NOW), json!(NOW)));
+    let sent = "2026-01-21T16:24:10.7944316+00:00";
+    let node = made(json!({"type": "a", "id": "1", "createdDateUtc": sent, "updatedDateUtc": sent}));
+    assert_eq!(dates(&node), (json!(sent), json!(sent)));
+    let touched = edited(&node, json!({"title": "x"}));
+    assert_eq!(dates(&touched), (json!(sent), json!(NOW)));
+    assert_eq!(
+        dates(&edited(&touched, json!({"title": "y", "updatedDateUtc": NOW}))),
+        (json!(sent), json!(NOW))
+    );
+    assert_eq!(dates(&edited(&touched, json!({"updatedDateUtc": sent}))), (json!(sent), json!(sent)));
+    assert_eq!(
+        dates(&edited(&node, json!({"title": "x", "updatedDateUtc": sent}))),
+        (json!(sent), json!(sent))
+    );
 }
 
 #[test]

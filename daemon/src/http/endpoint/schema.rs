@@ -2,7 +2,7 @@
 //! by which the items are read and written.
 
 use quire_protocol::domain::{Kind, Member, Role, Type};
-use quire_protocol::shapes::contract::{Contract, Field, Form as ContractForm};
+use quire_protocol::shapes::contract::{Contract, Field, Form as ContractForm, NODE, NODE_REF, SYNC_NODE};
 use serde_json::{Map, Value, json};
 
 /// Where definitions are, seen from within the OpenAPI document.
@@ -38,7 +38,7 @@ pub enum Schema {
 
 impl Schema {
     /// Those that others refer to; they are in every document.
-    pub const SHARED: [Self; 12] = [
+    pub const SHARED: [Self; 15] = [
         Self::Kind(Kind::Marking),
         Self::Kind(Kind::History),
         Self::Kind(Kind::Book),
@@ -51,6 +51,9 @@ impl Schema {
         Self::ModelResult,
         Self::HttpError,
         Self::Problem,
+        Self::Contract(&NODE),
+        Self::Contract(&NODE_REF),
+        Self::Contract(&SYNC_NODE),
     ];
 
     /// Its name in the document.

@@ -140,3 +140,27 @@ fn folder_contains(folder: &std::path::Path, needle: &[u8]) -> bool {
         std::fs::read(&path).unwrap_or_default().windows(needle.len()).any(|window| window == needle)
     })
 }
+
+#[test]
+fn a_synchronization_in_xml_is_answered_in_xml() {
+    let daemon = Daemon::named("desk");
+    let guid = guid();
+    let body = format!(
+        "<SynchronizationModel><Markings><position><note>a &amp; b</note><syncGuid>{guid}</syncGuid><bookID>4</bookID>\
+         </position></Markings><AccountApplicationId>7</AccountApplicationId>\
+         <Account><AccountId>3</AccountId></Account></SynchronizationModel>"
+    );
+    let answer = daemon
+        .request("POST", SYNCHRONIZE, &[("Content-Type", "text/xml")], Some(body.as_bytes()))
+        .expect(200);
+    assert_eq!(answer.header("Content-Type"), Some("text/xml; charset=utf-8"));
+    let told = answer.text();
+    assert!(told.starts_with("<ApiResult") && told.contains("<IsSuccess>true</IsSuccess>"), "{told}");
+    let kept = daemon.marking(&guid).unwrap();
+    assert_eq!((&kept["note"], &kept["bookID"]), (&"a & b".into(), &4.into()));
+    let one = [("Accept", "application/xml")];
+    let found = daemon
+        .request("GET", &format!("/api/markings/getMarkingById?syncGuid={guid}"), &one, None)
+        .expect(200);
+    assert!(found.text().starts_with("<ApiResultOfposition8WPzUjNG"), "{}", found.text());
+}
