@@ -17,7 +17,8 @@ pub(super) fn indented(xml: &str) -> String {
         if ends {
             depth = depth.saturating_sub(1);
         }
-        if !(ends && open) && !out.is_empty() {
+        let same_line = ends && open || out.is_empty();
+        if !same_line {
             out.push('\n');
             out.extend(std::iter::repeat_n(' ', depth * STEP));
         }
