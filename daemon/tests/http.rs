@@ -388,6 +388,14 @@ async fn each_endpoint_has_a_help_page_in_any_spelling() {
         assert_eq!(page.status, StatusCode::OK, "{target}");
         assert!(page.text.contains("LastSyncTimestamp"), "{target}");
     }
+    for target in ["/help/1", "/Help/1/"] {
+        let version = desk.get(target).await;
+        assert_eq!(version.status, StatusCode::OK, "{target}");
+        assert!(version.text.contains("href=\"/help/api/1/POST-api-syncTokens\""), "{target}");
+    }
+    let token = desk.get("/help/api/1/POST-api-syncTokens").await;
+    assert!(token.text.contains("&lt;Options&gt;sample string 12&lt;/Options&gt;"));
+    assert!(token.text.contains("requestedAnchorHex=sample+string+9&amp;"));
     for nowhere in ["/help/api/GET-nothing", "/help/api/%3Cscript%3E", "/help/api/1/2/3"] {
         let answer = desk.get(nowhere).await;
         assert!(answer.status == StatusCode::NOT_FOUND && !answer.text.contains("<script"), "{nowhere}");

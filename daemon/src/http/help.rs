@@ -1,10 +1,14 @@
 //! `GET /help` and the page of each endpoint, in the manner of a Web API (REFERENCE D10): made of the table, with samples
-//! made of the schemas.
+//! made of the schemas and of the documented classes.
 
+mod example;
 mod html;
+mod indent;
 mod index;
 mod page;
+mod pairs;
 mod sample;
+mod version;
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
@@ -18,6 +22,11 @@ use html::Html;
 /// `GET /help`.
 pub(super) async fn index() -> Response {
     answer(index::index())
+}
+
+/// `GET /help/1`.
+pub(super) async fn version() -> Response {
+    answer(version::version())
 }
 
 /// `GET /help/api/{id}`, and the same below a version.

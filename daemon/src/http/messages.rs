@@ -36,6 +36,11 @@ static EXAMPLE: LazyLock<Members> = LazyLock::new(|| {
     read.unwrap_or_default()
 });
 
+/// The documented example, for help pages.
+pub(super) fn documented() -> &'static Members {
+    &EXAMPLE
+}
+
 /// `GET /api/messageBodies/putDataDelete`.
 pub(super) async fn delete_example(headers: HeaderMap) -> Response {
     web::one(web::wanted(&headers), StatusCode::OK, &PUT_DATA_DELETE, &EXAMPLE)

@@ -3,6 +3,7 @@
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use quire_protocol::shapes::contract::Form;
 use serde_json::{Map, Value, json};
 
 use super::endpoint::{Auth, Body, Endpoint, Parameter, Place, Reply, Schema};
@@ -53,8 +54,24 @@ pub(super) fn schemas() -> Map<String, Value> {
         endpoint.request.into_iter().chain(answered).map(|body| body.schema)
     });
     let named = bodies.filter(|schema| !matches!(schema, Schema::Text));
-    let named = Schema::SHARED.into_iter().chain(named);
+    let named = Schema::SHARED.into_iter().chain(named).flat_map(with_held);
     named.map(|schema| (schema.name().to_owned(), schema.definition())).collect()
+}
+
+/// A schema with the classes that its objects hold. Classes do not hold themselves, so it ends.
+fn with_held(schema: Schema) -> Vec<Schema> {
+    let mut all = vec![schema];
+    let mut at = 0;
+    while let Some(next) = all.get(at).copied() {
+        if let Schema::Contract(of) | Schema::Contracts(of) = next {
+            all.extend(of.fields.iter().filter_map(|field| match field.form {
+                Form::Map(of) | Form::Object(of) | Form::List(of) => Some(Schema::Contract(of)),
+                _ => None,
+            }));
+        }
+        at += 1;
+    }
+    all
 }
 
 fn paths() -> Map<String, Value> {

@@ -95,6 +95,7 @@ fn routes() -> Vec<Route> {
         to(&of::health::READY, status::readyz),
         to(&of::help::OPENAPI, openapi::openapi),
         to(&of::help::INDEX, help::index),
+        to(&of::help::VERSION, help::version),
         to(&of::help::PAGE, help::page),
         to(&of::help::VERSIONED, help::page),
         to(&of::spaces::STATUS, status::status),

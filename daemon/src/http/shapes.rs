@@ -27,6 +27,9 @@ const LARGE: usize = 64 * 1024;
 /// About what an item takes in an answer.
 const ITEM_BYTES: usize = 1024;
 
+/// The root of an answer of one position in XML, as documented (REFERENCE C1).
+pub(super) const POSITION_RESULT: &str = "ApiResultOfposition8WPzUjNG";
+
 /// An answer, or a refusal that is one too.
 pub(super) type Answered = Result<Response, Response>;
 
@@ -101,12 +104,10 @@ impl Told {
         }
     }
 
-    /// The root of the answer in XML, as documented (REFERENCE C1).
+    /// The root of the answer in XML.
     fn root(&self) -> &'static str {
         match self {
-            Self::Positions(PositionResult { result: Positions::One(_), .. }) => {
-                "ApiResultOfposition8WPzUjNG"
-            }
+            Self::Positions(PositionResult { result: Positions::One(_), .. }) => POSITION_RESULT,
             _ => plain::RESULT,
         }
     }

@@ -8,7 +8,7 @@ use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Media, Parameter,
 pub const GROUP: Group = Group {
     name: "Help",
     about: "This description, for programs and for people. Paths of help pages are the same in any letter case.",
-    endpoints: &[&OPENAPI, &INDEX, &PAGE, &VERSIONED],
+    endpoints: &[&OPENAPI, &INDEX, &VERSION, &PAGE, &VERSIONED],
 };
 
 const HTML: Body = Body::new(Schema::Text, Media::Html);
@@ -35,6 +35,18 @@ pub const INDEX: Endpoint = Endpoint {
     verb: Verb::Get,
     path: "/help",
     summary: "A page that lists all endpoints",
+    description: "",
+    parameters: &[],
+    request: None,
+    responses: &[Reply::new(200, "The page.", HTML)],
+    auth: Auth::Free,
+};
+
+/// `GET /help/1`.
+pub const VERSION: Endpoint = Endpoint {
+    verb: Verb::Get,
+    path: "/help/1",
+    summary: "A page about version 1 of the API of field apps",
     description: "",
     parameters: &[],
     request: None,

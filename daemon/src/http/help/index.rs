@@ -10,7 +10,10 @@ pub(super) fn index() -> Html {
         "Every endpoint of this daemon. `/v1` needs `Authorization: Bearer` with the content of the API token file; the \
          documented shapes need nothing more than to be called by a process of the daemon's user.",
     );
-    page.raw("<p>For programs: <a href=\"").text(endpoints::help::OPENAPI.path).raw("\">OpenAPI</a>.</p>\n");
+    page.raw("<p>For programs: <a href=\"")
+        .text(endpoints::help::OPENAPI.path)
+        .raw("\">OpenAPI</a>. For field apps: <a href=\"");
+    page.text(endpoints::help::VERSION.path).raw("\">Cyan API, version 1</a>.</p>\n");
     for group in GROUPS {
         section(&mut page, group);
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::html::Html;
 use super::sample;
-use crate::http::endpoint::{Body, Endpoint, Parameter, Place, Reply};
+use crate::http::endpoint::{Body, Endpoint, Parameter, Place, Reply, Schema};
 
 /// Deeper references than any definition of ours has.
 const MAX_TYPE_DEPTH: usize = 4;
@@ -76,7 +76,8 @@ fn members(page: &mut Html, body: Body) {
         page.paragraph(body.schema.name());
         return;
     };
-    page.paragraph(body.schema.name());
+    let list = if matches!(body.schema, Schema::Contracts(_)) { "List of " } else { "" };
+    page.paragraph(&format!("{list}{}", body.schema.name()));
     let needed = |name: &str| {
         let required = definition["required"].as_array();
         required.is_some_and(|names| names.iter().any(|required| required == name))
@@ -120,8 +121,8 @@ fn samples(page: &mut Html, body: Body) {
     for media in body.media.types() {
         page.raw("<h4>").text(media).raw("</h4>\n");
         match sample::text(body.schema, media) {
-            Some(text) => page.listing(&text),
-            None => page.paragraph("Sample not available."),
+            Ok(text) => page.listing(&text),
+            Err(why) => page.paragraph(&format!("Sample not available. {why}")),
         };
     }
 }

@@ -1,21 +1,90 @@
-//! Samples made of schemas, as a Web API's help pages make theirs of types (REFERENCE D9).
+//! Samples made of schemas and of documented classes, as a Web API's help pages make theirs of types (REFERENCE D9), in
+//! every form that the codecs take and give.
 
+use quire_protocol::domain::Kind;
+use quire_protocol::shapes::contract::{Contract, Members, PUT_DATA, PUT_DATA_DELETE, json as contract_json};
+use quire_protocol::shapes::error::HttpError;
+use quire_protocol::shapes::xml::{self, plain};
 use serde_json::{Map, Value};
 
+use super::example::{self, ENTRIES, example};
+use super::indent::indented;
+use super::pairs;
 use crate::http::endpoint::Schema;
 use crate::http::endpoint::schema::DEFINITIONS;
+use crate::http::messages::documented;
 use crate::http::openapi::schemas;
+use crate::http::shapes::POSITION_RESULT;
 
 /// Deeper than any definition of ours; a definition that held itself would end here.
 const MAX_DEPTH: usize = 12;
 
-/// A body of that schema in that media type, for people. `None` where there is no sample.
-pub(super) fn text(schema: Schema, media: &str) -> Option<String> {
-    let value = Sampler { definitions: schemas(), strings: 0 }.of(&schema.definition(), MAX_DEPTH);
+/// A body of that schema in that media type, for people.
+///
+/// # Errors
+/// Why there is no sample, in a sentence.
+pub(super) fn text(schema: Schema, media: &str) -> Result<String, &'static str> {
     match media {
-        "application/json" | "text/json" | "application/problem+json" => Some(format!("{value:#}")),
-        "text/event-stream" => value.as_str().map(str::to_owned),
-        _ => None,
+        "application/json" | "text/json" | "application/problem+json" => Ok(format!("{:#}", value(schema))),
+        "application/xml" | "text/xml" => xml(schema).map(|text| indented(&text)),
+        "application/x-www-form-urlencoded" => form(schema),
+        "text/event-stream" => value(schema).as_str().map(str::to_owned).ok_or("It is a stream."),
+        "text/html" => Err("It is a page for people."),
+        _ => Err("It is plain text; the description says which."),
+    }
+}
+
+/// As JSON.
+fn value(schema: Schema) -> Value {
+    match schema {
+        Schema::Contract(of) => contract_json::write(of, &object(of)),
+        Schema::Contracts(of) => contract_json::write_list(of, &[(); ENTRIES].map(|()| object(of))),
+        _ => Sampler { definitions: schemas(), strings: 0 }.of(&schema.definition(), MAX_DEPTH),
+    }
+}
+
+/// An object of a class: the documented example where there is one.
+fn object(of: &Contract) -> Members {
+    if of == &PUT_DATA_DELETE || of == &PUT_DATA {
+        return documented().clone();
+    }
+    example(of, example::object)
+}
+
+fn xml(schema: Schema) -> Result<String, &'static str> {
+    let root = match schema {
+        Schema::Contract(of) => return Ok(xml::write(of, &object(of))),
+        Schema::Contracts(of) => return Ok(xml::write_list(of, &[(); ENTRIES].map(|()| object(of)))),
+        Schema::HttpError => return Ok(error(&value(schema)).to_xml()),
+        Schema::Model => plain::MODEL,
+        Schema::ModelResult | Schema::Json("ApiResultOfMarkings", _) => plain::RESULT,
+        Schema::Json("ApiResultOfMarking", _) => POSITION_RESULT,
+        Schema::Json("ListOfMarkings", _) => "ArrayOfposition",
+        Schema::Kind(kind) => kind.class(),
+        _ => return Err("It is not written as XML."),
+    };
+    Ok(plain::write(root, &value(schema)))
+}
+
+/// The error that a sample tells.
+fn error(told: &Value) -> HttpError {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let state = told["ModelState"].as_object().into_iter().flatten();
+    let messages = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect();
+    HttpError {
+        detail: text(&told["MessageDetail"]),
+        model_state: state.map(|(place, value)| (place.clone(), messages(value))).collect(),
+        ..HttpError::new(400, text(&told["Message"]).unwrap_or_default())
+    }
+}
+
+fn form(schema: Schema) -> Result<String, &'static str> {
+    match schema {
+        Schema::Contract(of) => Ok(pairs::of_members(of, &example(of, example::text))),
+        Schema::Model | Schema::Kind(Kind::Marking) | Schema::Json("ListOfMarkings", _) => {
+            Ok(pairs::of_value(&value(schema)))
+        }
+        _ => Err("It is not read from forms."),
     }
 }
 
@@ -66,31 +135,4 @@ impl Sampler {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use quire_protocol::shapes::model::read;
-
-    #[test]
-    fn the_sample_of_a_model_is_a_model_without_a_fault() {
-        let text = text(Schema::Model, "application/json").unwrap();
-        let model = read(serde_json::from_str(&text).unwrap()).unwrap();
-        assert_eq!(model.item_errors, []);
-        assert!(model.items.len() >= 8, "one of each kind: {}", model.items.len());
-        assert!(text.contains("\"SyncIsRemoved\": false"));
-    }
-
-    #[test]
-    fn what_has_no_sample_says_so() {
-        assert_eq!(text(Schema::Model, "application/xml"), None);
-        assert_eq!(text(Schema::Text, "text/html"), None);
-    }
-
-    #[test]
-    fn a_definition_that_holds_itself_ends() {
-        let mut definitions = Map::new();
-        definitions.insert("Self".to_owned(), serde_json::json!({ "$ref": format!("{DEFINITIONS}Self") }));
-        let told = definitions["Self"].clone();
-        assert_eq!(Sampler { definitions, strings: 0 }.of(&told, MAX_DEPTH), Value::Null);
-    }
-}
+mod tests;

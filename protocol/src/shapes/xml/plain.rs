@@ -213,6 +213,8 @@ fn item_name(collection: &str) -> &'static str {
     match kind {
         Some(kind) => kind.class(),
         None if collection == CATEGORIES.0 => CATEGORIES.1,
+        // Of the results that are lists, all are of positions.
+        None if collection == "Result" => Kind::Marking.class(),
         None => "string",
     }
 }

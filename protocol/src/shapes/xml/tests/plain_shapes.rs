@@ -95,6 +95,8 @@ fn positions_are_read_alone_and_in_lists() {
     assert!(one.starts_with("<position xmlns:i="));
     assert_eq!(plain::read_items(Kind::Marking, &one), Ok(marking.clone()));
     let both = json!([marking, {"note": "x"}]);
+    let result = plain::write(plain::RESULT, &json!({ "Result": [{ "note": "x" }] }));
+    assert!(result.contains("<Result><position><note>x</note></position></Result>"), "{result}");
     let many = plain::write("ArrayOfposition", &both);
     assert_eq!(plain::read_items(Kind::Marking, &many), Ok(both));
     for root in ["Position", "ArrayOfbook", "x"] {
