@@ -31,7 +31,7 @@ const WORDS: [&str; 16] = [
     "behind", "fence", "second", "visit", "needed", "again",
 ];
 /// Words of a note.
-const NOTE: usize = 12;
+const NOTE: usize = 28;
 
 /// A node as an app posts it. `revision` is one property; every other member stays when it changes.
 pub fn node(index: usize, revision: usize) -> String {
