@@ -12,7 +12,7 @@ use crate::figure::{Figure, Taken};
 use crate::forest::TENANT;
 use crate::http::{Answer, Client};
 use crate::measure::REPEATS;
-use crate::measure::write::{REQUESTS, timed_repeat};
+use crate::measure::write::timed_repeat;
 use crate::statistics::Spread;
 use crate::subject::timed;
 
@@ -29,6 +29,8 @@ pub const FIGURES: [Figure; 5] = [
 pub const PAGE: usize = 1_000;
 /// Nodes of the page that is asked for again and again.
 const SMALL_PAGE: usize = 100;
+/// How often in one repeat: a page is worth a hundred nodes.
+const REQUESTS: usize = 500;
 
 /// What is of use in a token.
 #[derive(Deserialize)]
