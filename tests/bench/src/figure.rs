@@ -34,6 +34,20 @@ pub enum Figure {
     CrowdEditRate,
     IdleMemory,
     IdleMemoryAfterRestart,
+    NodeLoadRate,
+    NodeLoadMemory,
+    NodeWriteRate,
+    NodeWriteP50,
+    NodeWriteP99,
+    NodeEditRate,
+    NodeEditP50,
+    NodeEditP99,
+    WindowFirst,
+    WindowPageRate,
+    WindowNodeRate,
+    WindowByteRate,
+    SmallPageRate,
+    SmallWindowP50,
 }
 
 /// What is good enough.
@@ -62,7 +76,7 @@ pub struct About {
 }
 
 /// Every figure, in the table's order.
-pub const ALL: [Figure; 24] = [
+pub const ALL: [Figure; 38] = [
     Figure::WriteRate,
     Figure::WriteP50,
     Figure::WriteP99,
@@ -87,6 +101,20 @@ pub const ALL: [Figure; 24] = [
     Figure::CrowdEditRate,
     Figure::IdleMemory,
     Figure::IdleMemoryAfterRestart,
+    Figure::NodeLoadRate,
+    Figure::NodeLoadMemory,
+    Figure::NodeWriteRate,
+    Figure::NodeWriteP50,
+    Figure::NodeWriteP99,
+    Figure::NodeEditRate,
+    Figure::NodeEditP50,
+    Figure::NodeEditP99,
+    Figure::WindowFirst,
+    Figure::WindowPageRate,
+    Figure::WindowNodeRate,
+    Figure::WindowByteRate,
+    Figure::SmallPageRate,
+    Figure::SmallWindowP50,
 ];
 
 impl Figure {
@@ -136,11 +164,32 @@ impl Figure {
             Self::IdleMemoryAfterRestart => {
                 less("100,000 markings, 10 s after a restart", "MB").at_most(60.0)
             }
+            _ => self.about_nodes(),
+        }
+    }
+
+    /// Nobody published a rival's, and nothing is demanded.
+    fn about_nodes(self) -> About {
+        match self {
+            Self::NodeLoadRate => more("nodes, 100,000 by `PutData` messages of 500", "nodes/s"),
+            Self::NodeLoadMemory => less("nodes, resident memory after it", "MB"),
+            Self::NodeWriteRate => more("nodes, one new one a request", "ops/s"),
+            Self::NodeWriteP50 => less("nodes, one new one a request, p50", "µs"),
+            Self::NodeWriteP99 => less("nodes, one new one a request, p99", "µs"),
+            Self::NodeEditRate => more("nodes, one changed property a request", "ops/s"),
+            Self::NodeEditP50 => less("nodes, one changed property a request, p50", "µs"),
+            Self::NodeEditP99 => less("nodes, one changed property a request, p99", "µs"),
+            Self::WindowFirst => less("window of 100,000 nodes, token and first page of 1,000", "ms"),
+            Self::WindowPageRate => more("window of 100,000 nodes, further pages of 1,000", "pages/s"),
+            Self::WindowNodeRate => more("window of 100,000 nodes, further pages", "nodes/s"),
+            Self::WindowByteRate => more("window of 100,000 nodes, further pages", "MB/s"),
+            Self::SmallPageRate => more("window of 100,000 nodes, one page of 100 again and again", "ops/s"),
+            _ => less("window of 10 changed nodes, token and page, p50", "µs"),
         }
     }
 
     /// The machine's own figure for the same work, with what it is made of.
-    pub fn limit(self, limits: &Limits) -> Option<(&'static str, f64)> {
+    pub fn limit(self, limits: &Limits) -> Option<Reference> {
         let durable = "axum + append + fdatasync";
         Some(match self {
             Self::WriteRate | Self::EditRate => (durable, 1e6 / limits.durable.mean),
@@ -193,23 +242,46 @@ impl About {
 
 /// What was measured of one subject: a spread, or why there is none.
 #[derive(Default)]
-pub struct Figures(BTreeMap<Figure, Result<Spread, String>>);
+pub struct Figures {
+    taken: BTreeMap<Figure, Result<Spread, String>>,
+    beside: BTreeMap<Figure, Vec<Reference>>,
+}
 
 /// The figures one measure yields.
 pub type Taken = Vec<(Figure, Spread)>;
 
+/// What the same work took without the subject, and what it was made of.
+pub type Reference = (&'static str, f64);
+
+/// References that a measure takes itself, because they repeat what the subject said.
+pub type Beside = Vec<(Figure, Reference)>;
+
 impl Figures {
+    /// Keeps references, in this order.
+    pub fn keep_beside(&mut self, beside: Beside) {
+        for (figure, reference) in beside {
+            self.beside.entry(figure).or_default().push(reference);
+        }
+    }
+
+    /// The references that were taken beside a figure.
+    pub fn beside(&self, figure: Figure) -> &[Reference] {
+        self.beside.get(&figure).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Keeps what a measure yielded, or for each figure it should have yielded the reason why not.
     pub fn keep(&mut self, expected: &[Figure], outcome: Outcome<Taken>) {
         match outcome {
-            Ok(taken) => self.0.extend(taken.into_iter().map(|(figure, spread)| (figure, Ok(spread)))),
-            Err(failure) => self.0.extend(expected.iter().map(|figure| (*figure, Err(failure.to_string())))),
+            Ok(taken) => self.taken.extend(taken.into_iter().map(|(figure, spread)| (figure, Ok(spread)))),
+            Err(failure) => {
+                self.taken.extend(expected.iter().map(|figure| (*figure, Err(failure.to_string()))))
+            }
         }
     }
 
     /// One figure, if its measure ran.
     pub fn get(&self, figure: Figure) -> Option<&Result<Spread, String>> {
-        self.0.get(&figure)
+        self.taken.get(&figure)
     }
 }
 

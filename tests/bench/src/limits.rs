@@ -2,8 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,6 +12,7 @@ use redb::{Database, TableDefinition};
 
 use crate::failure::{Context, Outcome, unusable};
 use crate::http::Client;
+use crate::server::{Kept, Server};
 use crate::statistics::{Spread, percentile, sorted};
 use crate::workload::Workload;
 
@@ -192,75 +192,32 @@ fn commit_one(database: &Database, key: u64) -> Result<(), redb::Error> {
 
 /// What axum takes for one marking: to echo it, or to append it to a file, sync and answer.
 fn served(file: Option<&Path>, count: usize, marking: &str) -> Outcome<Step> {
-    let server = Server::start(file)?;
+    let (server, route) = start(file)?;
     let mut client = Client::connect(&server.address, None)?;
-    step(count, || client.demand("POST", server.route(), marking.as_bytes()).map(|_| ()))
+    step(count, || client.demand("POST", route, marking.as_bytes()).map(|_| ()))
 }
 
 fn rested(file: &Path, marking: &str) -> Outcome<Step> {
-    let server = Server::start(Some(file))?;
+    let (server, route) = start(Some(file))?;
     let mut client = Client::connect(&server.address, None)?;
     let mut times = Vec::with_capacity(RESTED);
     for _ in 0..RESTED {
         std::thread::sleep(REST);
         let start = Instant::now();
-        client.demand("POST", server.route(), marking.as_bytes())?;
+        client.demand("POST", route, marking.as_bytes())?;
         times.push(start.elapsed().as_secs_f64() * 1e6);
     }
     Ok(summed_up(times))
 }
 
-/// The smallest server there is.
-struct Server {
-    runtime: Option<tokio::runtime::Runtime>,
-    file: Option<PathBuf>,
-    address: String,
-}
-
-impl Server {
-    fn start(file: Option<&Path>) -> Outcome<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").while_doing("listen")?;
-        let address = listener.local_addr().while_doing("read an address")?.to_string();
-        listener.set_nonblocking(true).while_doing("listen")?;
-        let runtime = tokio::runtime::Runtime::new().while_doing("start a runtime")?;
-        let opened = file.map(File::create).transpose().while_doing("create a file")?;
-        runtime.spawn(serve(listener, opened));
-        Ok(Self { runtime: Some(runtime), file: file.map(Path::to_owned), address })
-    }
-
-    fn route(&self) -> &'static str {
-        if self.file.is_some() { "/keep" } else { "/echo" }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-        if let Some(file) = &self.file {
-            let _ = fs::remove_file(file);
-        }
-    }
-}
-
-async fn serve(listener: std::net::TcpListener, file: Option<File>) -> std::io::Result<()> {
-    use axum::serve::ListenerExt;
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let file = Arc::new(file);
-    let keep = async move |body: String| {
-        // On the socket's own thread: to hand it to another one would only take longer.
-        let kept = file.as_ref().as_ref().map(|mut file| {
-            file.write_all(body.as_bytes())?;
-            file.sync_data()
-        });
-        match kept {
-            Some(Ok(())) => StatusCode::OK,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+fn start(file: Option<&Path>) -> Outcome<(Server, &'static str)> {
+    let Some(file) = file else {
+        return Ok((Server::start(Router::new().route("/echo", post(async |body: String| body)))?, "/echo"));
     };
-    let routes = Router::new().route("/echo", post(async |body: String| body)).route("/keep", post(keep));
-    axum::serve(listener, routes).await
+    let kept = Kept::create(file)?;
+    let keep = async move |body: String| match kept.append(body.as_bytes()) {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Ok((Server::start(Router::new().route("/keep", post(keep)))?, "/keep"))
 }

@@ -4,6 +4,7 @@
 mod baseline;
 mod failure;
 mod figure;
+mod forest;
 mod http;
 mod limits;
 mod machine;
@@ -12,6 +13,7 @@ mod process;
 mod proxy;
 mod quire;
 mod report;
+mod server;
 mod statistics;
 mod subject;
 mod workload;

@@ -6,6 +6,7 @@ pub mod crowd;
 pub mod first_sync;
 pub mod idle;
 pub mod live;
+pub mod nodes;
 pub mod start;
 pub mod write;
 
@@ -39,7 +40,12 @@ pub enum Measure {
     Crowd,
     /// 100,000 markings at rest.
     Idle,
+    /// 100,000 nodes of a field app: messages, posts, windows.
+    Nodes,
 }
+
+/// The measures that begin with a store of their own.
+const APART_FROM_THE_LOADED: [Measure; 3] = [Measure::Crowd, Measure::Idle, Measure::Nodes];
 
 /// What is shared by a run's measures.
 pub struct Bench<'a> {
@@ -69,12 +75,15 @@ impl Bench<'_> {
     /// Runs all chosen measures of one subject; one that fails does not stop the others.
     pub fn run(&self, kind: Kind) -> Figures {
         let mut figures = Figures::default();
-        match self.load(kind, &mut figures) {
-            Ok((one, other)) => {
-                self.alone(one, &mut figures);
-                self.together(kind, other, &mut figures);
+        let needs_none = |measure| APART_FROM_THE_LOADED.contains(measure);
+        if self.chosen.is_empty() || !self.chosen.iter().all(needs_none) {
+            match self.load(kind, &mut figures) {
+                Ok((one, other)) => {
+                    self.alone(one, &mut figures);
+                    self.together(kind, other, &mut figures);
+                }
+                Err(failure) => eprintln!("{kind:?}: no loaded store: {failure}"),
             }
-            Err(failure) => eprintln!("{kind:?}: no loaded store: {failure}"),
         }
         self.rest(kind, &mut figures);
         figures
@@ -136,6 +145,11 @@ impl Bench<'_> {
             eprintln!("{kind:?}: idle");
             let expected = [Figure::IdleMemory, Figure::IdleMemoryAfterRestart];
             figures.keep(&expected, idle::measure(self, kind));
+        }
+        // The baseline keeps markings alone.
+        if self.wants(Measure::Nodes) && kind == Kind::Quire {
+            eprintln!("{kind:?}: nodes");
+            nodes::measure(self, figures);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::failure::{Failure, Outcome};
-use crate::figure::{ALL, About, Figure, Figures};
+use crate::figure::{ALL, About, Figure, Figures, Reference};
 use crate::limits::Limits;
 use crate::statistics::Spread;
 
@@ -63,12 +63,13 @@ impl Report<'_> {
 
     fn row(&self, figure: Figure) -> String {
         let about = figure.about();
-        let limit = figure.limit(self.limits);
+        let limits = self.limits_of(figure);
+        let ratios = limits.iter().filter_map(|(_, value)| self.ratio(figure, &about, *value).map(short));
         let cells = [
             format!("{}, {}", about.title, about.unit),
             cell(self.quire.get(figure)),
-            limit.map_or_else(dash, |(name, value)| format!("{} ({name})", short(value))),
-            limit.and_then(|(_, value)| self.ratio(figure, &about, value)).map_or_else(dash, short),
+            joined(limits.iter().map(|(name, value)| format!("{} ({name})", short(*value)))),
+            joined(ratios),
             cell(self.baseline.get(figure)),
             self.baseline_of(figure)
                 .and_then(|value| self.ratio(figure, &about, value))
@@ -79,6 +80,11 @@ impl Report<'_> {
                 .map_or_else(dash, |passes| if passes { "pass" } else { "**fail**" }.to_owned()),
         ];
         format!("| {} |\n", cells.join(" | "))
+    }
+
+    /// The machine's, then what the measure took beside the subject.
+    fn limits_of(&self, figure: Figure) -> Vec<Reference> {
+        figure.limit(self.limits).into_iter().chain(self.quire.beside(figure).iter().copied()).collect()
     }
 
     /// How many times worse than another's figure; nothing beside a nought.
@@ -96,6 +102,11 @@ impl Report<'_> {
 fn demand(about: &About) -> String {
     let side = if about.more_is_better { "≥" } else { "≤" };
     about.allowed().map_or_else(dash, |allowed| format!("{side} {}", short(allowed)))
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<_> = parts.collect();
+    if parts.is_empty() { dash() } else { parts.join("; ") }
 }
 
 fn dash() -> String {

@@ -20,18 +20,22 @@ pub const FIGURES: [Figure; 7] = [
 ];
 
 /// Requests in one repeat.
-const REQUESTS: usize = 2_000;
+pub const REQUESTS: usize = 2_000;
 /// Requests before the first one counts; the very first brings the application up to date.
-const WARM_UP: usize = 200;
+pub const WARM_UP: usize = 200;
 /// The application that writes.
 const WRITER: u32 = 7;
 /// What every edited marking is set to.
 const EDITED: &str = "#101010";
 
-struct Repeat {
-    rate: f64,
-    p50: f64,
-    p99: f64,
+/// One repeat of many requests.
+pub struct Repeat {
+    /// Requests a second.
+    pub rate: f64,
+    /// In microseconds, as the next.
+    pub p50: f64,
+    /// All but one in a hundred are faster.
+    pub p99: f64,
 }
 
 /// Into a loaded store.
@@ -73,7 +77,8 @@ fn edits(bench: &Bench, subject: &dyn Subject) -> Outcome<Vec<Repeat>> {
     (0..REPEATS).map(|_| repeat()).collect()
 }
 
-fn timed_repeat<T>(
+/// Calls once for each of the items, which should be there already: to make them would count.
+pub fn timed_repeat<T>(
     items: impl Iterator<Item = T>,
     mut call: impl FnMut(T) -> Outcome<Duration>,
 ) -> Outcome<Repeat> {
@@ -84,7 +89,8 @@ fn timed_repeat<T>(
     Ok(Repeat { rate, p50: percentile(&times, 50), p99: percentile(&times, 99) })
 }
 
-fn figures(names: &[Figure], repeats: &[Repeat]) -> Taken {
+/// Rate, p50 and p99 of the repeats under their three names.
+pub fn figures(names: &[Figure], repeats: &[Repeat]) -> Taken {
     let columns = [
         Spread::of(repeats.iter().map(|repeat| repeat.rate)),
         Spread::of(repeats.iter().map(|repeat| repeat.p50)),
