@@ -197,7 +197,10 @@ impl Filter {
     fn takes(&self, message: &Members) -> bool {
         let says = |(member, wanted): &(&str, String)| match message.get(*member) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
+            Some(other) => {
+                let text = other.to_string();
+                text == *wanted
+            }
             None => false,
         };
         let at =

@@ -111,7 +111,10 @@ fn has_prop(props: &Value, name: &str, wanted: &str) -> bool {
     let said = |value: &Value| match value {
         Value::String(text) => text == wanted,
         Value::Bool(b) => b.to_string().eq_ignore_ascii_case(wanted),
-        other => other.to_string() == wanted,
+        other => {
+            let text = other.to_string();
+            text == wanted
+        }
     };
     let props = props.as_object().into_iter().flatten();
     props.into_iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && said(value))

@@ -25,7 +25,10 @@ fn node(moves: &[(Option<u8>, Option<u8>)]) -> Projection {
 
 type Forest = BTreeMap<DocId, Projection>;
 
-fn forest(nodes: &[(u8, Vec<(Option<u8>, Option<u8>)>)]) -> Forest {
+/// Where to and where from, each.
+type Moves = Vec<(Option<u8>, Option<u8>)>;
+
+fn forest(nodes: &[(u8, Moves)]) -> Forest {
     nodes.iter().map(|(n, moves)| (key(*n).doc(), node(moves))).collect()
 }
 
@@ -85,7 +88,7 @@ fn a_long_line_is_walked_once() {
     assert_eq!(asked, 251);
 }
 
-fn moves() -> impl Strategy<Value = Vec<(Option<u8>, Option<u8>)>> {
+fn moves() -> impl Strategy<Value = Moves> {
     let place = prop::option::of(0u8..9);
     prop::collection::vec((place.clone(), place), 0..4)
 }

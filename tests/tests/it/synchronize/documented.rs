@@ -144,7 +144,7 @@ fn folder_contains(folder: &std::path::Path, needle: &[u8]) -> bool {
 #[test]
 fn a_synchronization_in_xml_is_answered_in_xml() {
     let daemon = Daemon::named("desk");
-    let guid = guid();
+    let guid = sample::guid();
     let body = format!(
         "<SynchronizationModel><Markings><position><note>a &amp; b</note><syncGuid>{guid}</syncGuid><bookID>4</bookID>\
          </position></Markings><AccountApplicationId>7</AccountApplicationId>\
