@@ -1,0 +1,15 @@
+//! What must hold for any input, one module for each reader of what strangers send. A target of libFuzzer calls
+//! `check` with what it makes up; `protocol/tests/seeds.rs` calls it, on any toolchain, with every committed seed.
+
+pub mod anchor;
+pub mod form;
+pub mod json;
+mod members;
+pub mod xml;
+
+use quire_protocol::shapes::MAX_MESSAGE;
+
+/// A message about bad input, with its path and its place, stays short whatever was sent.
+fn assert_short(message: &str) {
+    assert!(message.chars().count() <= 3 * MAX_MESSAGE, "{message}");
+}
