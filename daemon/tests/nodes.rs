@@ -33,7 +33,14 @@ fn guid(n: u8) -> String {
 
 fn node(members: Value) -> NodePut {
     let fresh = guid(0xFF);
-    NodePut { space: tenant(), members: object(members), textual: false, now: NOW.into(), fresh }
+    NodePut {
+        space: tenant(),
+        members: object(members),
+        textual: false,
+        revives: true,
+        now: NOW.into(),
+        fresh,
+    }
 }
 
 async fn put(engine: &Engine, members: Value) -> Map<String, Value> {
@@ -336,6 +343,18 @@ async fn a_message_is_done_once() {
         matches!(a.put_message(message(4, some)).await, Err(EngineError::Member(why)) if why.starts_with("nodes[0]"))
     );
     assert_eq!(named(&a, "t", "3")["id"], "3", "every other one is stored");
+    // Sent again it is refused again, and does not go over what came in since.
+    put(&a, json!({"type": "t", "id": "3", "title": "since"})).await;
+    let again = MessageAction::Put(vec![node(json!({"type": "t", "id": "3", "title": "old"}))]);
+    assert!(
+        matches!(a.put_message(message(4, again)).await, Err(EngineError::Member(why)) if why.starts_with("nodes[0]"))
+    );
+    assert_eq!(named(&a, "t", "3")["title"], "since");
+    // Another number in the session is another message, whatever its id; without a session the id is its name.
+    let mut other = message(5, remove("3".into()));
+    other.message["messageId"] = guid(1).into();
+    a.put_message(other).await.unwrap();
+    assert_eq!(named(&a, "t", "3"), Value::Null);
 }
 
 #[tokio::test]
@@ -461,4 +480,82 @@ fn any_node_comes_back_from_both_forms_a_document_and_another_device() {
     if let Err(failure) = done {
         panic!("{failure}\n{runner}");
     }
+}
+
+#[tokio::test]
+async fn a_window_begins_where_its_anchor_stood_when_it_was_made() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1", "title": "1"})).await;
+    let first = token(&a, None, true).await;
+    // b has not heard of that short anchor: it means that nothing is had, and goes on meaning that.
+    let unknown = token(&b, Some(anchor(&first)), false).await;
+    exchange(&b, &a).await;
+    for (engine, total) in [(&b, 0), (&a, 0)] {
+        assert_eq!(page(engine, &unknown, 0, 9).total, total);
+    }
+    exchange(&a, &b).await;
+    put(&b, json!({"type": "t", "id": "2", "title": "2"})).await;
+    let known = token(&b, Some(anchor(&first)), false).await;
+    assert_eq!(titles(&page(&b, &known, 0, 9)), ["2"]);
+}
+
+#[tokio::test]
+async fn a_token_id_is_one_tenants() {
+    let a = Engine::in_memory("a").unwrap();
+    let ask = |space: Space| TokenPut {
+        space,
+        sent: object(json!({"syncTokenId": guid(9)})),
+        fresh: guid(8),
+        now: NOW.into(),
+        short: false,
+    };
+    a.put_token(ask(tenant())).await.unwrap();
+    let other = Space::parse(&format!("tenant:{}", guid(3))).unwrap();
+    assert!(matches!(a.put_token(ask(other)).await, Err(EngineError::Taken(_))));
+}
+
+#[tokio::test]
+async fn settling_with_an_object_leaves_its_members_to_merge() {
+    let (a, b) = both().await;
+    put(&a, json!({"type": "t", "id": "1", "props": {"a": 0}})).await;
+    exchange(&a, &b).await;
+    put(&a, json!({"type": "t", "id": "1", "props": {"a": 5}})).await;
+    put(&b, json!({"type": "t", "id": "1", "props": {"a": {"y": 1}}})).await;
+    meet(&a, &b).await;
+    let conflict = a.conflicts(None).unwrap().pop().unwrap();
+    a.resolve(&conflict.id, json!({"x": 1})).await.unwrap().unwrap();
+    assert_eq!(
+        (named(&a, "t", "1")["props"]["a"]["x"].clone(), a.conflicts(None).unwrap().len()),
+        (json!(1), 0)
+    );
+    put(&a, json!({"type": "t", "id": "1", "props": {"a": {"x": null, "z": 2}}})).await;
+    assert_eq!(named(&a, "t", "1")["props"]["a"].get("x"), None);
+    exchange(&a, &b).await;
+    assert_eq!(named(&b, "t", "1")["props"], named(&a, "t", "1")["props"]);
+}
+
+#[tokio::test]
+async fn a_reference_of_any_length_that_is_taken_is_shown() {
+    let a = Engine::in_memory("a").unwrap();
+    let long = "é".repeat(500);
+    let refs = |count: u8| -> Map<String, Value> {
+        (0..count).map(|n| (format!("{n}{long}"), json!({"type": long, "id": n.to_string()}))).collect()
+    };
+    put(&a, json!({"type": "t", "id": "1", "refs": refs(20)})).await;
+    assert_eq!(named(&a, "t", "1")["refs"].as_object().unwrap().len(), 20);
+    let too_many = a.put_node(node(json!({"type": "t", "id": "2", "refs": refs(60)}))).await;
+    assert!(matches!(too_many, Err(EngineError::Member(_))), "they fit no change");
+    assert_eq!(named(&a, "t", "2"), Value::Null);
+}
+
+#[tokio::test]
+async fn an_edit_of_a_removed_node_leaves_it_removed_unless_it_says_so() {
+    let a = Engine::in_memory("a").unwrap();
+    put(&a, json!({"type": "t", "id": "1"})).await;
+    let name = NodeName::Key(NodeKey { ty: "t".into(), id: "1".into() });
+    a.remove_node(tenant(), name.clone(), None).await.unwrap();
+    let edit = |revives| NodePut { revives, ..node(json!({"title": "x"})) };
+    let left = a.patch_node(name.clone(), edit(false), None).await.unwrap().unwrap();
+    assert!(left.removed && left.members["title"] == "x");
+    assert!(!a.patch_node(name, edit(true), None).await.unwrap().unwrap().removed);
 }

@@ -72,7 +72,8 @@ impl World {
         members.insert("type".into(), "n".into());
         members.insert("id".into(), node.to_string().into());
         let now = "2026-01-01T00:00:00Z".to_owned();
-        let put = NodePut { space: tenant(), members, textual: false, now, fresh: String::new() };
+        let put =
+            NodePut { space: tenant(), members, textual: false, revives: true, now, fresh: String::new() };
         self.engines[on].put_node(put).await.map(drop)
     }
 

@@ -251,7 +251,8 @@ fn value(member: &Member, register: Option<&Register>, resolve: Resolve<'_>) -> 
 pub fn outsource(edit: &mut Edit, limit: usize) -> Vec<String> {
     let mut contents = Vec::new();
     // What names items is read without their contents.
-    let stays = |name: &str| name == IDENTITY || name == crate::node::PARENT;
+    let stays =
+        |name: &str| name == IDENTITY || name == crate::node::PARENT || name.starts_with(crate::node::REFS);
     let values = edit.values.iter_mut().filter(|(name, _)| !stays(name)).map(|(_, value)| (value, limit));
     for (value, limit) in values.chain(edit.note.iter_mut().map(|note| (note, MAX_INLINE))) {
         if let Register::Text(text) = value

@@ -23,8 +23,8 @@ const NODE_ID: &str = "nodeId";
 /// Begins the keys of further `nodeId`s, each true.
 const ALSO: &str = "nodeId\u{1F}";
 
-/// Begins the keys of `refs`.
-const REFS: &str = "refs\u{1F}";
+/// Begins the keys of `refs`. Their values name nodes, so they are never kept outside the document.
+pub(crate) const REFS: &str = "refs\u{1F}";
 
 /// Key of the parent: new and previous, as a JSON array of four.
 pub const PARENT: &str = "parent";
@@ -105,6 +105,8 @@ pub struct Told<'a> {
     pub members: &'a Map<String, Value>,
     /// The sender's form has no objects and arrays in `props` (XML, forms).
     pub textual: bool,
+    /// A removed node is to be there again.
+    pub revives: bool,
     /// The moment, for dates that were not sent; decides nothing.
     pub now: &'a str,
 }
@@ -116,12 +118,20 @@ pub fn check(members: &Map<String, Value>) -> Result<(), NodeError> {
             return Err(NodeError::TooLong(name));
         }
     }
+    let refs = members.get("refs").and_then(Value::as_object).into_iter().flatten();
+    let texts = refs.flat_map(|(name, to)| {
+        let of = |member| to.get(member).and_then(Value::as_str);
+        [Some(name.as_str()), of("type"), of("id")].into_iter().flatten()
+    });
+    if texts.into_iter().any(|text| text.len() > MAX_IDENTITY) {
+        return Err(NodeError::TooLong("refs"));
+    }
     let too_long = |value: &Value| match value {
         Value::String(text) => text.len() > crate::limits::MAX_VALUE,
         Value::Array(_) | Value::Object(_) => value.to_string().len() > crate::limits::MAX_VALUE,
         _ => false,
     };
-    let objects = ["props", "refs"].into_iter().filter_map(|name| members.get(name)?.as_object());
+    let objects = ["props"].into_iter().filter_map(|name| members.get(name)?.as_object());
     let inner = objects.flatten().find(|(_, value)| too_long(value)).map(|(name, _)| name.clone());
     let title = members.get("title").filter(|title| too_long(title)).map(|_| "title".to_owned());
     inner.or(title).map_or(Ok(()), |name| Err(NodeError::ValueTooLong(name)))
@@ -162,7 +172,7 @@ pub fn differences(
     if let Some(new) = guid(told.members, NODE_ID).filter(|new| node_ids(base).all(|known| known != *new)) {
         values.push((format!("{ALSO}{new}"), Register::Bool(true)));
     }
-    let life = if base.removed { Life::Revive } else { Life::Keep };
+    let life = if base.removed && told.revives { Life::Revive } else { Life::Keep };
     let touched = base.get(TOUCHED).is_some_and(|touched| *touched != Register::Null);
     if touched && values.iter().any(|(name, _)| name == UPDATED) {
         values.push((TOUCHED.to_owned(), Register::Null));
@@ -412,20 +422,27 @@ pub fn parent_value(parent: Option<&NodeKey>) -> Value {
     json!({ "parentType": parent.map(|key| &key.ty), "parentId": parent.map(|key| &key.id) })
 }
 
-/// The value that settles a conflict of one key but the parent. `held` is the one in force.
-pub fn settling(key: &str, held: &Register, value: &Value, resolve: Resolve<'_>) -> Register {
+/// What settles a conflict of one key but the parent.
+pub fn settling(
+    projection: &Projection,
+    key: &str,
+    value: &Value,
+    resolve: Resolve<'_>,
+) -> Vec<(String, Register)> {
     if props::is_key(key) {
-        return props::settling(key, held, value, resolve);
+        return props::settling(projection, key, value, resolve);
     }
-    match value {
+    let settled = match value {
         Value::Object(to) if key.starts_with(REFS) => {
-            let name = read_ref(held).map_or_else(|| key[REFS.len()..].to_owned(), |(name, _)| name);
+            let held = projection.get(key).and_then(read_ref);
+            let name = held.map_or_else(|| key[REFS.len()..].to_owned(), |(name, _)| name);
             Register::Text(json!([to.get("type"), to.get("id"), name]).to_string())
         }
         Value::Bool(b) => Register::Bool(*b),
         Value::String(text) => Register::Text(text.clone()),
         _ => Register::Null,
-    }
+    };
+    vec![(key.to_owned(), settled)]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
+use quire_protocol::clock::Clock;
 use quire_protocol::id::Space;
 use serde_json::{Map, Value};
 
@@ -60,7 +61,7 @@ impl Engine {
 
     /// Nodes in a stable order. Blocks on the disk.
     pub fn nodes(&self, filter: &NodeFilter) -> Result<Vec<ItemView>, EngineError> {
-        Ok(self.view()?.nodes(filter)?)
+        self.view()?.nodes(filter)
     }
 
     /// Does what a message asks for, once; gives it as it was taken.
@@ -108,6 +109,11 @@ impl Engine {
             },
         };
         let Some(state) = view.token(&space, token)? else { return Ok(None) };
+        let to = Clock::from_anchor(&space, &state.to).unwrap_or_default();
+        if !view.mirror().clock(&space).includes(&to) {
+            // What is shown now would lack what no later window names.
+            return Err(EngineError::Behind);
+        }
         let window = self.window(&view, &space, token, &state)?;
         let docs = window.live.get(first..).unwrap_or_default();
         let nodes = view.page(&space, &state, docs.get(..count).unwrap_or(docs))?;
@@ -121,7 +127,8 @@ impl Engine {
         token: &str,
         state: &TokenState,
     ) -> Result<Arc<Window>, EngineError> {
-        let name = (space.clone(), token.to_owned());
+        // Of two tokens that were made apart under one id, each has its own window.
+        let name = (space.clone(), format!("{token} {}", state.to));
         let kept =
             |windows: &Windows| windows.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some(window) = kept(&self.inner.windows) {

@@ -24,6 +24,9 @@ pub enum EngineError {
     /// The name is in use with other content, or is another item's.
     #[error("{0}")]
     Taken(String),
+    /// Records that the answer needs are still on their way from another device.
+    #[error("Not all of it has arrived here yet. Try again.")]
+    Behind,
     /// The engine is stopping.
     #[error("the daemon is stopping")]
     Stopping,
@@ -172,6 +175,8 @@ pub struct NodePut {
     pub members: Map<String, Value>,
     /// It came in a form that has no objects and arrays in `props`.
     pub textual: bool,
+    /// A removed node is to be there again.
+    pub revives: bool,
     /// The moment, for dates that were not sent; decides nothing.
     pub now: String,
     /// A GUID for a node that brings no name at all.
@@ -185,6 +190,8 @@ pub enum NodeName {
     Guid(String),
     /// Its type and id.
     Key(NodeKey),
+    /// Its document.
+    Doc(DocId),
 }
 
 /// Which nodes. Members that are absent do not matter.

@@ -8,18 +8,18 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, Uri};
-use quire_protocol::domain::{BLANK_DATE, Kind, Type};
+use quire_protocol::domain::BLANK_DATE;
 use quire_protocol::shapes::MAX_MESSAGE;
 use quire_protocol::shapes::error::HttpError;
-use quire_protocol::shapes::model::{self, Answer, PARAMETER, SynchronizationModel};
+use quire_protocol::shapes::model::{self, Answer, PARAMETER};
 use serde_json::{Value, json};
 
 use super::failure::{shape_error, shape_refusal};
 use super::router::Services;
 use super::shapes::{Answered, Told, read, told};
 use super::speaker::{account, parameter};
+use super::tenant;
 use super::web::wanted;
 use quire_protocol::shapes::xml::plain;
 
@@ -30,12 +30,12 @@ pub(super) async fn register(
     uri: Uri,
     body: Bytes,
 ) -> Answered {
-    let account = account(&headers, &uri).map_err(|error| shape_error(&error))?;
+    account(&headers, &uri).map_err(|error| shape_error(&error))?;
     let model = read(&headers, body, PARAMETER, plain::read_model, model::read).await?;
     let application = match model.account_application_id {
         0 => {
-            let device = identity(&headers, account, &model);
-            services.engine.register(device).await.map_err(|error| shape_refusal(&error))?
+            // A number of its own each time: cursors belong to it, and two tablets tell nothing that differs.
+            services.engine.register(tenant::fresh()).await.map_err(|error| shape_refusal(&error))?
         }
         own => own,
     };
@@ -78,16 +78,4 @@ pub(super) async fn initial_content(
 fn application_type(uri: &Uri) -> Value {
     let text = parameter(uri, "applicationType").filter(|text| !text.is_empty() && text.len() <= MAX_MESSAGE);
     text.map_or_else(|| json!(0), |text| text.parse::<i64>().map_or_else(|_| json!(text), Value::from))
-}
-
-/// What tells a device from others: for whom it speaks, what it is, and what it calls itself. Its dates do not: they
-/// differ each time.
-fn identity(headers: &HeaderMap, account: Option<i64>, model: &SynchronizationModel) -> String {
-    let agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-    let mut person =
-        model.items.iter().find(|item| item.kind == Kind::Account).map(|item| item.members.clone());
-    for date in Kind::Account.members().iter().filter(|member| member.ty == Type::Date) {
-        person.as_mut().and_then(|person| person.remove(date.name));
-    }
-    json!([account, agent, model.application_type, model.request_account, person]).to_string()
 }

@@ -22,7 +22,7 @@ fn status(error: &EngineError) -> StatusCode {
             tracing::error!(%error, "a request could not be done");
             StatusCode::INTERNAL_SERVER_ERROR
         }
-        EngineError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        EngineError::Stopping | EngineError::Behind => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::Stale => StatusCode::PRECONDITION_FAILED,
         EngineError::Member(_) => StatusCode::BAD_REQUEST,
         EngineError::Taken(_) => StatusCode::CONFLICT,
@@ -100,6 +100,7 @@ mod tests {
     fn each_refusal_has_its_status() {
         let told = [
             (EngineError::Stopping, 503),
+            (EngineError::Behind, 503),
             (EngineError::Stale, 412),
             (EngineError::Member("color".into()), 400),
             (EngineError::Taken("id".into()), 409),

@@ -24,7 +24,7 @@ const MAX_NODES: usize = 100_000;
 
 /// A node to be put, as a body says it.
 pub(super) fn put_of(space: Space, members: Members, textual: bool) -> NodePut {
-    NodePut { space, members, textual, now: tenant::now(), fresh: tenant::fresh() }
+    NodePut { space, members, textual, revives: true, now: tenant::now(), fresh: tenant::fresh() }
 }
 
 /// `POST /api/nodes`.
@@ -53,11 +53,14 @@ pub(super) async fn find(
     shape_work(move || {
         let tenants = tenant.map_or_else(|| services.engine.tenants(), |tenant| vec![tenant]);
         let mut found: Vec<Members> = Vec::new();
+        // Skipped once, over all tenants together.
+        let enough = filter.limit.saturating_add(filter.skip);
         for space in tenants {
-            let limit = filter.limit.saturating_sub(found.len());
-            let nodes = services.engine.nodes(&NodeFilter { space, limit, ..filter.clone() })?;
+            let limit = enough - found.len();
+            let nodes = services.engine.nodes(&NodeFilter { space, limit, skip: 0, ..filter.clone() })?;
             found.extend(nodes.into_iter().map(|node| node.members));
         }
+        found.drain(..filter.skip.min(found.len()));
         Ok(web::list(wanted, &NODE, &found))
     })
     .await

@@ -23,6 +23,13 @@ const PAGE: usize = 1000;
 /// Nodes of a page at most: 20,000 of half a kilobyte are 10 MB in memory, written once.
 pub(super) const MAX_PAGE: usize = 20_000;
 
+/// Bytes of a token that is sent: it is kept for ever on every device, and an anchor of a thousand logs takes 50 KB.
+const MAX_TOKEN: usize = 256 * 1024;
+
+fn text<'a>(token: &'a Members, name: &str) -> &'a str {
+    token.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 /// `POST /api/syncTokens`.
 pub(super) async fn create(
     State(services): State<Services>,
@@ -30,6 +37,10 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<Response, Response> {
     let told = web::read(&headers, &body, &SYNC_TOKEN, PARAMETER).map_err(web::refused)?;
+    if body.len() > MAX_TOKEN {
+        let why = format!("The token is longer than {MAX_TOKEN} bytes.");
+        return Err(web::refused(HttpError::invalid_member(PARAMETER, "", why)));
+    }
     let put = TokenPut {
         space: tenant::of_body(&headers, &told.members),
         sent: told.members,
@@ -39,9 +50,11 @@ pub(super) async fn create(
     };
     let token =
         services.engine.put_token(put).await.map_err(|error| super::failure::shape_refusal(&error))?;
-    let id = token.get("syncTokenId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = text(&token, "syncTokenId");
+    let tenant = text(&token, "tenantId");
     let answer = web::one(web::wanted(&headers), StatusCode::CREATED, &SYNC_TOKEN, &token);
-    Ok(web::created(answer, &headers, &format!("/api/sync?syncTokenId={id}&pageSize={PAGE}&pageNumber=1")))
+    let path = format!("/api/sync?syncTokenId={id}&tenantId={tenant}&pageSize={PAGE}&pageNumber=1");
+    Ok(web::created(answer, &headers, &path))
 }
 
 /// `GET /api/syncTokens`: the last one.
@@ -100,7 +113,7 @@ pub(super) async fn page(
             ("deletedNodeIds", page.removed.into()),
         ];
         members.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        Ok(Some(web::one(wanted, StatusCode::OK, &SYNC_PAGE, &members)))
+        Ok(Some(web::whole(wanted, &SYNC_PAGE, members)))
     });
     found.await?.ok_or_else(|| web::refused(no_token()))
 }

@@ -17,7 +17,7 @@ use super::markings::listing;
 use super::problem::Problem;
 use super::router::Services;
 use super::{conditions, nodes, tenant};
-use crate::engine::{Engine, ItemView, NodeFilter, NodeName};
+use crate::engine::{Engine, ItemView, NodeFilter, NodeName, NodePut};
 
 const PARAMETERS: [&str; 7] = ["tenant", "type", "parentType", "parentId", "removed", "limit", "after"];
 
@@ -93,11 +93,12 @@ pub(super) async fn patch(
     uri: Uri,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let sent = any_object(&headers, &body)?;
+    let mut sent = any_object(&headers, &body)?;
     let node = find(&services, id, &uri).await?;
     let if_match = conditions::required(&headers, &node.etag)?;
+    let revives = revives(&mut sent)?;
     let members = changes(sent, &node.members)?;
-    let put = nodes::put_of(node.space.clone(), members, false);
+    let put = NodePut { revives, ..nodes::put_of(node.space.clone(), members, false) };
     let done = services.engine.patch_node(name(&node), put, if_match).await?;
     done.map(told).ok_or_else(unknown)
 }
@@ -128,7 +129,16 @@ async fn find(services: &Services, id: String, uri: &Uri) -> Result<ItemView, Pr
 }
 
 fn name(node: &ItemView) -> NodeName {
-    NodeName::Guid(node.members["nodeId"].as_str().unwrap_or_default().to_owned())
+    NodeName::Doc(node.doc)
+}
+
+/// `removed` says that a removed node is to be there again; nothing else that is written does.
+fn revives(sent: &mut Members) -> Result<bool, Problem> {
+    match sent.remove("removed") {
+        None => Ok(false),
+        Some(Value::Bool(false)) => Ok(true),
+        Some(_) => Err(bad("`removed` can be set to false; DELETE removes").with("member", "removed")),
+    }
 }
 
 fn changes(sent: Members, now: &Members) -> Result<Members, Problem> {

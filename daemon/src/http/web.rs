@@ -102,7 +102,16 @@ pub(super) fn one(answer: Answer, status: StatusCode, contract: &Contract, membe
     )
 }
 
-/// A list of such objects.
+/// An object that has every member in the documented order already: in JSON it need not be gone through again.
+pub(super) fn whole(answer: Answer, contract: &Contract, members: Members) -> Response {
+    if answer.media_type.format() == Format::Xml {
+        return one(answer, StatusCode::OK, contract, &members);
+    }
+    debug_assert_eq!(contract_json::write(contract, &members), Value::Object(members.clone()));
+    text(answer, StatusCode::OK, Value::Object(members).to_string())
+}
+
+/// A list of objects.
 pub(super) fn list(answer: Answer, contract: &Contract, items: &[Members]) -> Response {
     text(
         answer,

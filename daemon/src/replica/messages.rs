@@ -17,6 +17,9 @@ const KEPT: u64 = 1000;
 /// Bytes of a message's body that are kept: who reads it later wants to know what it was, not all of it.
 const MAX_BODY: usize = 64 * 1024;
 
+/// Nodes of a message that are named when they cannot be put.
+const REFUSED: usize = 32;
+
 /// Members that together name a message, for the client that sends it again.
 const SESSION: [&str; 2] = ["senderSessionId", "senderSessionSequence"];
 
@@ -45,22 +48,26 @@ impl Batch<'_, '_> {
         let names = names(&put.message);
         for name in &names {
             if let Some(known) = self.named(space, name)? {
-                return Ok(known);
+                let message = shown(&known).unwrap_or_default();
+                return known.refused.map_or(Ok(message), |why| Err(EngineError::Member(why)));
             }
         }
-        match &put.action {
+        let refused = match &put.action {
             MessageAction::Remove(all) => {
                 for (space, name) in all {
                     self.remove_nodes(space, name)?;
                 }
+                None
             }
             MessageAction::Put(all) => self.put_all(all)?,
-        }
-        Ok(self.keep_message(space, put.message.clone(), names)?)
+        };
+        // Kept with its refusal: sent again it must not write the others over what came in since.
+        let message = self.keep_message(space, put.message.clone(), (names, refused.clone()))?;
+        refused.map_or(Ok(message), |why| Err(EngineError::Member(why)))
     }
 
     /// Puts each node, whatever becomes of the others; says which could not be.
-    fn put_all(&mut self, nodes: &[crate::engine::NodePut]) -> Result<(), EngineError> {
+    fn put_all(&mut self, nodes: &[crate::engine::NodePut]) -> Result<Option<String>, EngineError> {
         let mut refused = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
             match self.put_node(node) {
@@ -71,21 +78,21 @@ impl Batch<'_, '_> {
                 Err(other) => return Err(other),
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(EngineError::Member(refused.join(" "))) }
+        refused.truncate(REFUSED);
+        Ok((!refused.is_empty()).then(|| refused.join(" ")))
     }
 
-    fn named(&self, space: SpaceNo, name: &[u8; 16]) -> Result<Option<Map<String, Value>>> {
+    fn named(&self, space: SpaceNo, name: &[u8; 16]) -> Result<Option<MessageRow>> {
         let Some(number) = self.rows.get(&name_key(space, name))? else { return Ok(None) };
         let key = Key::of(Kind::Message).space(space).bytes(&number);
-        let row = self.rows.get(&key)?.map(|value| decode::<MessageRow>(&key, &value)).transpose()?;
-        Ok(row.as_ref().and_then(shown))
+        self.rows.get(&key)?.map(|value| decode(&key, &value)).transpose()
     }
 
     fn keep_message(
         &mut self,
         space: SpaceNo,
         mut message: Map<String, Value>,
-        names: Vec<[u8; 16]>,
+        (names, refused): (Vec<[u8; 16]>, Option<String>),
     ) -> Result<Map<String, Value>> {
         if message.get("body").and_then(Value::as_str).is_some_and(|body| body.len() > MAX_BODY) {
             message.insert("body".to_owned(), Value::Null);
@@ -100,7 +107,7 @@ impl Batch<'_, '_> {
             self.rows.put(&name_key(space, name), &number.to_be_bytes())?;
         }
         let json = serde_json::to_string(&message).unwrap_or_default();
-        self.rows.put(&all.number(number), &bytes(&MessageRow { json, names }))?;
+        self.rows.put(&all.number(number), &bytes(&MessageRow { json, names, refused }))?;
         Ok(message)
     }
 
@@ -118,12 +125,12 @@ fn name_key(space: SpaceNo, name: &[u8; 16]) -> Key {
     Key::of(Kind::MessageName).space(space).bytes(name)
 }
 
-/// The names of a message: its id, and its session with its sequence.
+/// The name of a message: its session with its sequence; without a session its id.
 fn names(message: &Map<String, Value>) -> Vec<[u8; 16]> {
-    let id = message.get("messageId").filter(|id| id.is_string()).map(|id| hashed(&[id]));
-    let [session, sequence] = SESSION.map(|name| message.get(name).filter(|value| !value.is_null()));
+    let said = |name: &str| message.get(name).filter(|value| !value.is_null() && value.as_str() != Some(""));
+    let [session, sequence] = SESSION.map(said);
     let session = session.zip(sequence).map(|(session, sequence)| hashed(&[session, sequence]));
-    id.into_iter().chain(session).collect()
+    session.or_else(|| Some(hashed(&[said("messageId")?]))).into_iter().collect()
 }
 
 fn hashed(parts: &[&Value]) -> [u8; 16] {

@@ -8,8 +8,7 @@ use quire_protocol::node::{self, NodeKey, Told, beginning, differences, guid, ke
 use super::Batch;
 use super::batch::unwritable;
 use super::edit::Target;
-use super::native::etag;
-use super::nodes::node_item;
+use super::nodes::{node_etag, node_item};
 use super::tree::{branches, by_guid, found, parent_of};
 use super::view::read_blob;
 use crate::engine::{EngineError, ItemView, NodeName, NodePut};
@@ -37,10 +36,8 @@ impl Batch<'_, '_> {
     ) -> Result<Option<ItemView>, EngineError> {
         node::check(&put.members).map_err(|error| EngineError::Member(error.to_string()))?;
         let Some(space) = self.replica.mirror.names.space_number(&put.space) else { return Ok(None) };
-        let Some((_, row)) = self.find_node(space, name)? else { return Ok(None) };
-        if if_match.is_some_and(|wanted| wanted != etag(&row)) {
-            return Err(EngineError::Stale);
-        }
+        let Some((doc, row)) = self.find_node(space, name)? else { return Ok(None) };
+        self.check_tag((space, doc), &row, if_match)?;
         let identity = row.identity().to_owned();
         self.write_node(space, &identity, Some(row), put).map(Some)
     }
@@ -54,11 +51,20 @@ impl Batch<'_, '_> {
     ) -> Result<Option<ItemView>, EngineError> {
         let Some(number) = self.replica.mirror.names.space_number(space) else { return Ok(None) };
         let Some((doc, row)) = self.find_node(number, name)? else { return Ok(None) };
-        if if_match.is_some_and(|wanted| wanted != etag(&row)) {
-            return Err(EngineError::Stale);
-        }
+        self.check_tag((number, doc), &row, if_match)?;
         let row = self.remove_row(number, row)?;
         Ok(Some(self.shown_node(number, doc, &row)?))
+    }
+
+    fn check_tag(
+        &self,
+        (space, doc): (SpaceNo, DocId),
+        row: &DocRow,
+        if_match: Option<&str>,
+    ) -> Result<(), EngineError> {
+        let Some(wanted) = if_match else { return Ok(()) };
+        let parent = parent_of(&branches(&*self.rows, space)?, doc, &row.projection);
+        if wanted == node_etag(row, parent.as_ref()) { Ok(()) } else { Err(EngineError::Stale) }
     }
 
     /// Removes every node that a name finds; a name that finds none is no error.
@@ -86,6 +92,7 @@ impl Batch<'_, '_> {
         Ok(match name {
             NodeName::Guid(guid) => found(&*self.rows, by_guid(space, guid))?,
             NodeName::Key(key) => vec![key.doc()],
+            NodeName::Doc(doc) => vec![*doc],
         })
     }
 
@@ -145,7 +152,7 @@ impl Batch<'_, '_> {
     ) -> Result<ItemView, EngineError> {
         let target = Target { space, kind: ItemKind::Node, identity };
         let doc = target.doc();
-        let told = Told { members: &put.members, textual: put.textual, now: &put.now };
+        let told = Told { members: &put.members, textual: put.textual, revives: put.revives, now: &put.now };
         let (edit, row) = match row {
             None => {
                 let mut members = put.members.clone();

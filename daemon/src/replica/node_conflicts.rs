@@ -103,9 +103,7 @@ impl Batch<'_, '_> {
                 }
                 _ => {
                     let resolve = |blob: &_| read_blob(&*self.rows, space, blob);
-                    let held = row.projection.get(&key).cloned().unwrap_or(Register::Null);
-                    let settled = settling(&key, &held, value, &resolve);
-                    edit.values.push((key, settled));
+                    edit.values = settling(&row.projection, &key, value, &resolve);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use quire_protocol::document::{Projection, Register};
 use quire_protocol::domain::Kind as ItemKind;
 use quire_protocol::id::{DocId, Space};
 use quire_protocol::node::{Naming, NodeKey, members};
@@ -9,18 +10,21 @@ use quire_protocol::shapes::date::DateText;
 use serde_json::{Map, Value};
 
 use super::View;
-use super::native::{item, read_position};
-use super::tree::{Branches, below, branches, by_guid, found, parent_of};
+use super::native::{etag, item, read_position};
+use super::tree::{Branches, below, branches, by_guid, found, parent_of, said_parent};
 use super::view::{BlobRows, read_blob};
-use crate::engine::{DateRange, ItemView, NodeFilter};
+use crate::engine::{DateRange, EngineError, ItemView, NodeFilter};
 use crate::store::keys::SpaceNo;
 use crate::store::rows::DocRow;
 use crate::store::{Result, Rows};
 
 impl View {
     /// Nodes of a tenant in the order of their documents.
-    pub fn nodes(&self, filter: &NodeFilter) -> Result<Vec<ItemView>> {
-        let mut out = Vec::new();
+    pub fn nodes(&self, filter: &NodeFilter) -> Result<Vec<ItemView>, EngineError> {
+        let (mut out, mut weight, mut refused) = (Vec::new(), Weight::default(), None);
+        if filter.limit == 0 {
+            return Ok(out);
+        }
         let Some(number) = self.mirror().names.space_number(&filter.space) else { return Ok(out) };
         let branches = branches(self.rows(), number)?;
         let after = match filter.after.as_deref().and_then(read_position) {
@@ -36,10 +40,15 @@ impl View {
                 if skip > 0 {
                     skip -= 1;
                 } else {
+                    refused = weight.add(&row.projection).err();
                     out.push(item);
                 }
             }
-            if out.len() >= filter.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if refused.is_some() || out.len() >= filter.limit {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         match self.candidates(number, filter)? {
             Some(docs) => {
@@ -52,7 +61,7 @@ impl View {
             }
             None => self.documents(number, after, &mut |doc, row| Ok(take(doc, row)))?,
         }
-        Ok(out)
+        refused.map_or(Ok(out), Err)
     }
 
     /// The documents among which the answer is, when that is known without looking at all.
@@ -145,5 +154,41 @@ pub(super) fn node_item(
     let tenant = space.tenant_guid().unwrap_or_default();
     let naming = Naming { tenant, cyan_id: row.row_id, parent };
     let members = members(&row.projection, naming, &|blob| read_blob(rows, number, blob));
-    Some(ItemView { removed: row.projection.removed, ..item((number, space), doc, row, members) })
+    let etag = node_etag(row, parent);
+    Some(ItemView { etag, ..item((number, space), doc, row, members) })
+}
+
+/// Names the state of a node: its own changes, and the parent in force where others' moves decided it.
+pub(super) fn node_etag(row: &DocRow, parent: Option<&NodeKey>) -> String {
+    let own = etag(row);
+    if said_parent(&row.projection).as_ref() == parent {
+        return own;
+    }
+    let hash = blake3::hash(parent.map(NodeKey::identity).unwrap_or_default().as_bytes());
+    format!("{own}{}", data_encoding::HEXLOWER.encode(&hash.as_bytes()[..8]))
+}
+
+/// What nodes of one answer take in memory, roughly: their texts, those that are kept outside included.
+#[derive(Default)]
+pub(super) struct Weight(u64);
+
+/// Bytes of texts in one answer at most.
+const MAX_WEIGHT: u64 = 64 * 1024 * 1024;
+
+impl Weight {
+    /// Counts one more node; refuses it when the answer would be too large.
+    pub(super) fn add(&mut self, projection: &Projection) -> Result<(), EngineError> {
+        let of = |register: &Register| match register {
+            Register::Text(text) => text.len() as u64,
+            Register::Blob(blob) => blob.length,
+            _ => 0,
+        };
+        self.0 += projection.values.values().map(of).sum::<u64>();
+        let why = || {
+            EngineError::Member(format!(
+                "The answer would be larger than {MAX_WEIGHT} bytes. Ask for fewer at once."
+            ))
+        };
+        if self.0 > MAX_WEIGHT { Err(why()) } else { Ok(()) }
+    }
 }

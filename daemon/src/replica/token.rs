@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use quire_protocol::clock::Clock;
 use quire_protocol::document::{Edit, Life, Projection, Register};
@@ -35,6 +36,8 @@ pub struct TokenState {
     pub sent: Map<String, Value>,
     /// The documented members, filled in.
     pub shown: Map<String, Value>,
+    /// The clock at which the window begins, as an anchor: what the requested one meant when the token was made.
+    pub from: String,
     /// The clock at which the window ends, as an anchor.
     pub to: String,
     /// Nodes whose place in the tree other nodes' moves decided at that clock.
@@ -100,19 +103,6 @@ impl View {
         }
         Ok(None)
     }
-
-    /// The clock that an anchor names; none for anything else, which means "I have nothing".
-    pub fn anchored(&self, space: &Space, anchor: Option<&str>) -> Result<Clock> {
-        let number = self.mirror().names.space_number(space);
-        let name = anchor.unwrap_or_default();
-        if let Some(clock) = Clock::from_anchor(space, name) {
-            return Ok(clock);
-        }
-        let (Some(number), true) = (number, is_short(name)) else { return Ok(Clock::default()) };
-        let row = self.row(number, DocId::of(ItemKind::Anchor, &name.to_ascii_lowercase()))?;
-        let says = row.and_then(|row| says(self.rows(), number, &row));
-        Ok(says.and_then(|says| Clock::from_anchor(space, &says)).unwrap_or_default())
-    }
 }
 
 /// The digits of a short anchor: what clients that store eight bytes can keep.
@@ -156,6 +146,7 @@ impl Batch<'_, '_> {
     pub fn put_token(&mut self, put: &TokenPut) -> Result<Map<String, Value>, EngineError> {
         let space = self.space(&put.space)?;
         let id = guid(&put.sent, "syncTokenId").unwrap_or(&put.fresh).to_owned();
+        self.refuse_elsewhere(space, &id)?;
         if let Some(row) = self.row(space, DocId::of(ItemKind::Token, &id))? {
             self.seal_blobs(&row.projection)?;
             let known = state(&*self.rows, space, &row).filter(|known| known.sent == put.sent);
@@ -170,13 +161,28 @@ impl Batch<'_, '_> {
         let from = self.requested(space, put)?;
         let shown = filled(put, &id, current);
         let branches = self.branches_since(space, &from)?;
-        let state = TokenState { sent: put.sent.clone(), shown: shown.clone(), to, branches };
+        let from = from.to_anchor(&put.space);
+        let state = TokenState { sent: put.sent.clone(), shown: shown.clone(), from, to, branches };
         let text = serde_json::to_string(&state).map_err(|error| EngineError::Member(error.to_string()))?;
         self.put_own((space, ItemKind::Token, &id), text)?;
         Ok(shown)
     }
 
-    /// The clock from which a token's window begins. Open records are sealed, for the view of them.
+    /// A token is looked for by its id alone where nobody names a tenant: one id is one token's.
+    fn refuse_elsewhere(&mut self, space: SpaceNo, id: &str) -> Result<(), EngineError> {
+        let names = Arc::clone(&self.replica.mirror.names);
+        let others = names.spaces().filter(|(other, name)| *other != space && name.tenant_guid().is_some());
+        for (other, _) in others {
+            if self.row(other, DocId::of(ItemKind::Token, id))?.is_some() {
+                return Err(EngineError::Taken(format!(
+                    "The syncTokenId '{id}' is in use by another tenant."
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The clock from which a token's window begins.
     fn requested(&mut self, space: SpaceNo, put: &TokenPut) -> Result<Clock, EngineError> {
         let name = put.sent.get("requestedAnchorHex").and_then(Value::as_str).unwrap_or_default();
         if let Some(clock) = Clock::from_anchor(&put.space, name) {
@@ -186,7 +192,9 @@ impl Batch<'_, '_> {
             return Ok(Clock::default());
         }
         let row = self.row(space, DocId::of(ItemKind::Anchor, &name.to_ascii_lowercase()))?;
-        let says = row.and_then(|row| says(&*self.rows, space, &row));
+        let Some(row) = row else { return Ok(Clock::default()) };
+        self.seal_blobs(&row.projection)?;
+        let says = says(&*self.rows, space, &row);
         Ok(says.and_then(|says| Clock::from_anchor(&put.space, &says)).unwrap_or_default())
     }
 

@@ -61,6 +61,16 @@ pub(super) fn found(rows: &impl Rows, under: Key) -> Result<Vec<DocId>> {
     Ok(out)
 }
 
+/// Whether there is any.
+fn any(rows: &impl Rows, under: &Key) -> Result<bool> {
+    let mut is_any = false;
+    rows.scan(under, &under.end(), &mut |_, _| {
+        is_any = true;
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(is_any)
+}
+
 /// The key under which nodes with this `nodeId` are.
 pub(super) fn by_guid(space: SpaceNo, guid: &str) -> Key {
     let bytes = uuid::Uuid::parse_str(guid).unwrap_or_default().into_bytes();
@@ -124,7 +134,7 @@ impl Batch<'_, '_> {
     fn settle_tree(&mut self, space: SpaceNo, doc: DocId, cause: Option<ChangeRef>) -> Result<()> {
         let branches = branches(&*self.rows, space)?;
         let demoted: Vec<DocId> = branches.iter().filter(|(_, b)| b.demoted).map(|(doc, _)| *doc).collect();
-        if demoted.is_empty() && found(&*self.rows, below(space, doc))?.is_empty() {
+        if demoted.is_empty() && !any(&*self.rows, &below(space, doc))? {
             return Ok(());
         }
         let mut read: HashMap<DocId, DocRow> = HashMap::new();
@@ -135,8 +145,9 @@ impl Batch<'_, '_> {
             read.insert(doc, row);
             Ok::<_, crate::store::StoreError>(Some(candidates))
         })?;
-        let last = |doc: &DocId| read.get(doc).and_then(|row| row.changes.last()).copied();
-        let causes = settled.cycles.iter().filter_map(last).chain(cause);
+        // Each change of theirs: which of them moved is not worth finding out, one too many only tells a node again.
+        let changes = |doc: &DocId| read.get(doc).into_iter().flat_map(|row| row.changes.iter().copied());
+        let causes = settled.cycles.iter().flat_map(changes).chain(cause);
         let causes: BTreeSet<(u32, u64)> = causes.map(|change| (change.log, change.seq)).collect();
         for doc in demoted.into_iter().chain(settled.demoted.keys().copied()).collect::<BTreeSet<_>>() {
             let Some(row) = read.remove(&doc) else { continue };
@@ -191,13 +202,21 @@ impl Batch<'_, '_> {
         node: DocId,
         to: Option<&NodeKey>,
     ) -> Result<(), EngineError> {
+        let below_itself = || EngineError::Member("The node would be below itself.".into());
+        if to.is_some_and(|to| to.doc() == node) {
+            return Err(below_itself());
+        }
+        if !any(&*self.rows, &below(space, node))? {
+            // Nothing that it could come below.
+            return Ok(());
+        }
         let branches = branches(&*self.rows, space)?;
         let mut walked = BTreeSet::new();
         let mut at = to.cloned();
         while let Some(key) = at {
             let doc = key.doc();
             if doc == node {
-                return Err(EngineError::Member("The node would be below itself.".into()));
+                return Err(below_itself());
             }
             if !walked.insert(doc) {
                 return Ok(());

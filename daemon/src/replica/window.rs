@@ -14,8 +14,10 @@ use serde_json::{Map, Value};
 
 use super::View;
 use super::blocks::{Inflated, blocks_after};
+use super::nodes::Weight;
 use super::token::TokenState;
 use super::view::read_blob;
+use crate::engine::EngineError;
 use crate::store::keys::SpaceNo;
 use crate::store::rows::DocRow;
 use crate::store::{Result, StoreError};
@@ -34,8 +36,7 @@ impl View {
     /// The window of a token.
     pub fn window(&self, space: &Space, token: &TokenState) -> Result<Window> {
         let Some(number) = self.mirror().names.space_number(space) else { return Ok(Window::default()) };
-        let requested = token.shown.get("requestedAnchorHex").and_then(Value::as_str);
-        let from = self.anchored(space, requested)?;
+        let from = Clock::from_anchor(space, &token.from).unwrap_or_default();
         let to = Clock::from_anchor(space, &token.to).unwrap_or_default();
         let moved = token.branches.iter().filter(|(_, branch)| branch.news);
         let moved =
@@ -59,12 +60,19 @@ impl View {
     }
 
     /// Nodes of a window as its pages show them.
-    pub fn page(&self, space: &Space, token: &TokenState, docs: &[DocId]) -> Result<Vec<Map<String, Value>>> {
+    pub fn page(
+        &self,
+        space: &Space,
+        token: &TokenState,
+        docs: &[DocId],
+    ) -> Result<Vec<Map<String, Value>>, EngineError> {
         let Some(number) = self.mirror().names.space_number(space) else { return Ok(Vec::new()) };
         let to = Clock::from_anchor(space, &token.to).unwrap_or_default();
         let mut out = Vec::with_capacity(docs.len());
+        let mut weight = Weight::default();
         for doc in docs {
             let Some((_, then)) = self.at(number, *doc, &to)? else { continue };
+            weight.add(&then)?;
             let parent = token.parent_of(*doc, &then);
             out.push(page_members(&then, parent.as_ref(), &|blob| read_blob(self.rows(), number, blob)));
         }

@@ -260,6 +260,8 @@ pub struct MessageRow {
     pub json: String,
     /// The names under which it is found.
     pub names: Vec<[u8; 16]>,
+    /// Why it was answered with a refusal, when it was.
+    pub refused: Option<String>,
 }
 
 /// Why a record is not folded.

@@ -90,13 +90,25 @@ fn joined(path: &[String]) -> String {
     format!("{ROOT}.{}", path.join("."))
 }
 
-/// The key and value with which an app settles a conflict of one key.
-pub(super) fn settling(key: &str, held: &Register, value: &Value, resolve: Resolve<'_>) -> Register {
-    match (path_of(key).or_else(|| read(key, held, resolve).map(|(path, _)| path)), value) {
-        (_, Value::Null) => Register::Null,
-        (Some(path), value) => written(&path, value).1,
-        (None, _) => Register::Null,
+/// What settles a conflict of one key: the value, written as anywhere, and the key itself in any case.
+pub(super) fn settling(
+    projection: &Projection,
+    key: &str,
+    value: &Value,
+    resolve: Resolve<'_>,
+) -> Vec<(String, Register)> {
+    let mut held = Held::of(projection, resolve);
+    let named = held.0.iter().find(|(_, (known, _))| known == key).map(|(path, _)| path.clone());
+    let Some(mut path) = named.or_else(|| path_of(key)) else {
+        return vec![(key.to_owned(), Register::Null)];
+    };
+    held.0.remove(&path);
+    let mut out = Vec::new();
+    differ(&held, &mut path, value, &mut out);
+    if value.is_null() {
+        out.push((key.to_owned(), Register::Null));
     }
+    out
 }
 
 /// What is to be written so that `props` says what was sent: names that were not sent stay. `textual`: the sender's

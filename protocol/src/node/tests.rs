@@ -12,7 +12,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn told(members: &Map<String, Value>) -> Told<'_> {
-    Told { members, textual: false, now: NOW }
+    Told { members, textual: false, revives: true, now: NOW }
 }
 
 fn space() -> Space {
@@ -150,7 +150,10 @@ fn long_names_are_refused() {
     for name in ["type", "id", "parentType", "parentId"] {
         assert_eq!(check(&object(json!({name: long}))), Err(NodeError::TooLong(name)));
     }
-    assert_eq!(check(&object(json!({"title": long, "refs": {&*long: {"type": "a", "id": "b"}}}))), Ok(()));
+    assert_eq!(check(&object(json!({"title": long, "props": {&*long: long}}))), Ok(()));
+    let refs = json!({"refs": {"r": {"type": "a", "id": long}}});
+    assert_eq!(check(&object(refs)), Err(NodeError::TooLong("refs")));
+    let long = "x".repeat(MAX_IDENTITY);
     let node = made(json!({"type": "a", "id": "1", "refs": {&*long: {"type": "a", "id": "b"}}}));
     assert_eq!(shown(&node)["refs"], json!({&*long: {"type": "a", "id": "b"}}));
 }

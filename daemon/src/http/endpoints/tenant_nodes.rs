@@ -75,9 +75,9 @@ pub const PATCH: Endpoint = Endpoint {
     verb: Verb::Patch,
     path: "/v1/nodes/{nodeId}",
     summary: "Writes the members that are named, and nothing else",
-    description: "Keys of props and refs that are not named stay; null clears. A removed node is there again.",
+    description: "Keys of props and refs that are not named stay; null clears. `removed` set to false has a removed node be there again.",
     parameters: &[NODE_ID, TENANT, IF_MATCH],
-    request: Some(Body::json(Schema::Contract(&NODE))),
+    request: Some(NODE_BODY),
     responses: &[
         Reply::new(200, "The node as it is now, on the disk. `ETag` names its state.", NODE_BODY),
         Reply::problem(
