@@ -559,3 +559,64 @@ async fn an_edit_of_a_removed_node_leaves_it_removed_unless_it_says_so() {
     assert!(left.removed && left.members["title"] == "x");
     assert!(!a.patch_node(name, edit(true), None).await.unwrap().unwrap().removed);
 }
+
+#[tokio::test]
+async fn the_last_thousand_tokens_are_known() {
+    let a = Engine::in_memory("a").unwrap();
+    let ask = |user: u8| TokenPut {
+        space: tenant(),
+        sent: object(json!({"userId": guid(user), "applicationId": guid(2)})),
+        fresh: uuid::Uuid::new_v4().to_string(),
+        now: NOW.into(),
+        short: false,
+    };
+    let first = a.put_token(ask(1)).await.unwrap();
+    for _ in 1..1000 {
+        a.put_token(ask(7)).await.unwrap();
+    }
+    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), Some(first));
+    a.put_token(ask(7)).await.unwrap();
+    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_window_that_is_not_all_here_is_not_shown() {
+    let [a, b, c] = ["a", "b", "c"].map(|name| Engine::in_memory(name).unwrap());
+    for (one, other) in [(&a, &b), (&a, &c), (&b, &c)] {
+        trust(one, other).await;
+    }
+    put(&c, json!({"type": "t", "id": "1", "title": "1"})).await;
+    exchange(&c, &a).await;
+    let made = token(&a, None, false).await;
+    let own = a.mirror().log;
+    let segments = a.fetch(&tenant(), &a.clock(&Space::account(0)).unwrap_or_default(), 1 << 30).unwrap();
+    let of_token = segments.into_iter().filter(|(log, _)| *log == own);
+    let of_token: Vec<_> = of_token.map(|(log, bytes)| (tenant(), log, bytes)).collect();
+    b.ingest(a.card().id(), of_token).await.unwrap();
+    let early = b.window_page(Some(&tenant()), id(&made), 0, 9);
+    assert!(matches!(early, Err(EngineError::Behind)), "{early:?}");
+    exchange(&a, &b).await;
+    assert_eq!(titles(&page(&b, &made, 0, 9)), ["1"]);
+}
+
+#[tokio::test]
+async fn the_tag_of_a_node_says_where_it_is() {
+    let (a, b) = both().await;
+    for id in ["1", "2"] {
+        put(&a, json!({"type": "t", "id": id})).await;
+    }
+    exchange(&a, &b).await;
+    let first =
+        a.put_node(node(json!({"type": "t", "id": "1", "parentType": "t", "parentId": "2"}))).await.unwrap();
+    let second =
+        b.put_node(node(json!({"type": "t", "id": "2", "parentType": "t", "parentId": "1"}))).await.unwrap();
+    meet(&a, &b).await;
+    let tag = |engine: &Engine, key: &str| {
+        let filter = NodeFilter { ty: Some("t".into()), id: Some(key.into()), ..NodeFilter::of(tenant()) };
+        engine.nodes(&filter).unwrap().pop().unwrap().etag
+    };
+    // The one whose move lost is elsewhere now, though its own changes are the same.
+    let first_lost = named(&a, "t", "1")["parentId"].is_null();
+    assert_eq!((tag(&a, "1") != first.etag, tag(&b, "2") != second.etag), (first_lost, !first_lost));
+    assert_eq!((tag(&a, "1"), tag(&a, "2")), (tag(&b, "1"), tag(&b, "2")));
+}
