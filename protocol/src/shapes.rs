@@ -1,6 +1,7 @@
 //! The documented HTTP shapes: bytes of an app to domain words and back. A foreign quirk stops here.
 
 pub mod body;
+pub mod bulk;
 pub mod coerce;
 pub mod contract;
 pub mod date;
