@@ -20,6 +20,7 @@ mod nodes;
 mod open;
 mod positions;
 mod registration;
+mod shelf;
 mod synchronize;
 mod token;
 mod tree;
@@ -29,6 +30,7 @@ mod window;
 
 pub use answer::Pending;
 pub use batch::{Batch, Committed};
+pub use shelf::{MAX_SHELF_NAME, MAX_SHELF_VALUE};
 pub use synchronize::cursor_candidates;
 pub use token::TokenState;
 pub use view::View;

@@ -299,6 +299,9 @@ pub enum MessageAction {
     Put(Vec<NodePut>),
 }
 
+/// A name on the shelf, and what it is to hold; `None` takes it off.
+pub type ShelfRow = (Vec<u8>, Option<Vec<u8>>);
+
 /// One key of one item that holds more than one value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConflictView {
