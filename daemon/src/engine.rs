@@ -8,9 +8,9 @@ mod types;
 mod writer;
 
 pub use types::{
-    Changed, ConflictView, DateRange, EngineError, Event, Ingested, ItemView, MarkingFilter, MarkingsAction,
-    MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter, NodeName, NodePut, PeerRecord,
-    ShelfRow, SpaceView, Synchronized, TokenPut, WindowPage,
+    Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
+    MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
+    NodeName, NodePut, PeerRecord, RecordsOf, ShelfRow, SpaceView, Synchronized, TokenPut, WindowPage,
 };
 
 use std::collections::{BTreeMap, HashMap};
