@@ -3,6 +3,10 @@
 
 pub mod compare;
 pub mod date;
+pub mod field;
+pub mod filter;
 pub mod object;
 pub mod rule;
 pub mod search;
+pub mod span;
+pub mod text;
