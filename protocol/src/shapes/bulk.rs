@@ -3,10 +3,13 @@
 
 pub mod compare;
 pub mod date;
+pub mod definition;
+pub mod failure;
 pub mod field;
 pub mod filter;
 pub mod object;
 pub mod rule;
 pub mod search;
 pub mod span;
+pub mod sync;
 pub mod text;

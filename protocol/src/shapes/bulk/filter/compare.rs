@@ -65,10 +65,8 @@ impl Term {
             if let (Some(number), Some(other)) = (Number::read(&text), operand.number) {
                 return Some(number.cmp(&other));
             }
-        } else if is_date {
-            if let (Some(date), Some(other)) = (date(&text), operand.date) {
-                return Some(date.cmp(&other));
-            }
+        } else if is_date && let (Some(date), Some(other)) = (date(&text), operand.date) {
+            return Some(date.cmp(&other));
         }
         let ordering = folded(&text).cmp(folded(&operand.text));
         (ordering.is_eq() || !(is_number || is_date)).then_some(ordering)
