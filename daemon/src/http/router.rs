@@ -19,6 +19,7 @@ use super::{
     conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
     positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
+use crate::bulk::Bulk;
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -26,6 +27,8 @@ use crate::engine::Engine;
 pub struct Services {
     /// The replica.
     pub engine: Engine,
+    /// Exports and imports.
+    pub bulk: Bulk,
     /// The peers.
     pub network: Arc<dyn Network>,
     /// This daemon.
