@@ -2,3 +2,4 @@
 //! definitions and queries are written.
 
 pub mod object;
+pub mod rule;
