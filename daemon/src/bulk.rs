@@ -122,33 +122,82 @@ pub enum BulkError {
 /// Result of a service call.
 pub type Result<T, E = BulkError> = std::result::Result<T, E>;
 
-
 #[allow(missing_docs, unused_variables)]
 impl Bulk {
     /// Who calls, by the content of `Authorization` (any scheme but Basic, or none, is nobody). `None`: credentials that do not hold, or none where users are configured.
-    pub async fn authenticate(&self, authorization: Option<&[u8]>) -> Option<Caller> { todo!() }
+    pub async fn authenticate(&self, authorization: Option<&[u8]>) -> Option<Caller> {
+        todo!()
+    }
     /// Definitions, of one object or of all, in the order of their creation, as they are shown. Blocks on the disk for custom objects.
-    pub fn definitions(&self, of: Option<&Object>, way: Way) -> Result<Vec<Map<String, Value>>> { todo!() }
-    pub async fn create_definition(&self, caller: &Caller, object: Object, way: Way, sent: Map<String, Value>) -> Result<Map<String, Value>> { todo!() }
-    pub async fn definition(&self, named: &Named) -> Result<Map<String, Value>> { todo!() }
-    pub async fn change_definition(&self, caller: &Caller, named: &Named, sent: Map<String, Value>) -> Result<Map<String, Value>> { todo!() }
-    pub async fn delete_definition(&self, named: &Named) -> Result<()> { todo!() }
+    pub fn definitions(&self, of: Option<&Object>, way: Way) -> Result<Vec<Map<String, Value>>> {
+        todo!()
+    }
+    pub async fn create_definition(
+        &self,
+        caller: &Caller,
+        object: Object,
+        way: Way,
+        sent: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
+        todo!()
+    }
+    pub async fn definition(&self, named: &Named) -> Result<Map<String, Value>> {
+        todo!()
+    }
+    pub async fn change_definition(
+        &self,
+        caller: &Caller,
+        named: &Named,
+        sent: Map<String, Value>,
+    ) -> Result<Map<String, Value>> {
+        todo!()
+    }
+    pub async fn delete_definition(&self, named: &Named) -> Result<()> {
+        todo!()
+    }
     /// Fields of an object. Blocks on the disk.
-    pub fn fields(&self, of: &Object) -> Result<Vec<Map<String, Value>>> { todo!() }
+    pub fn fields(&self, of: &Object) -> Result<Vec<Map<String, Value>>> {
+        todo!()
+    }
     /// Custom objects. Blocks on the disk.
-    pub fn custom_objects(&self) -> Result<Vec<Map<String, Value>>> { todo!() }
+    pub fn custom_objects(&self) -> Result<Vec<Map<String, Value>>> {
+        todo!()
+    }
     /// Stages rows; gives the sync that began by it, when the definition says so.
-    pub async fn stage(&self, caller: &Caller, named: &Named, upload: Upload) -> Result<Option<Map<String, Value>>> { todo!() }
+    pub async fn stage(
+        &self,
+        caller: &Caller,
+        named: &Named,
+        upload: Upload,
+    ) -> Result<Option<Map<String, Value>>> {
+        todo!()
+    }
     /// Throws staged rows away.
-    pub async fn clear(&self, named: &Named) -> Result<()> { todo!() }
-    pub async fn create_sync(&self, caller: &Caller, sent: Map<String, Value>) -> Result<Map<String, Value>> { todo!() }
+    pub async fn clear(&self, named: &Named) -> Result<()> {
+        todo!()
+    }
+    pub async fn create_sync(&self, caller: &Caller, sent: Map<String, Value>) -> Result<Map<String, Value>> {
+        todo!()
+    }
     /// Syncs in the order of their creation.
-    pub fn syncs(&self) -> Vec<Map<String, Value>> { todo!() }
-    pub fn sync(&self, id: u64) -> Result<Map<String, Value>> { todo!() }
-    pub fn logs(&self, id: u64) -> Result<Vec<Map<String, Value>>> { todo!() }
+    pub fn syncs(&self) -> Vec<Map<String, Value>> {
+        todo!()
+    }
+    pub fn sync(&self, id: u64) -> Result<Map<String, Value>> {
+        todo!()
+    }
+    pub fn logs(&self, id: u64) -> Result<Vec<Map<String, Value>>> {
+        todo!()
+    }
     /// A page of rejected rows, and how many there are. Blocks on the disk.
-    pub fn rejects(&self, id: u64, offset: u64, limit: u64) -> Result<(Vec<Map<String, Value>>, u64)> { todo!() }
+    pub fn rejects(&self, id: u64, offset: u64, limit: u64) -> Result<(Vec<Map<String, Value>>, u64)> {
+        todo!()
+    }
     /// Exported data from a row on. Blocks on the disk.
-    pub fn data(&self, caller: &Caller, of: &DataOf, offset: u64) -> Result<Data> { todo!() }
-    pub async fn delete_data(&self, caller: &Caller, of: &DataOf) -> Result<()> { todo!() }
+    pub fn data(&self, caller: &Caller, of: &DataOf, offset: u64) -> Result<Data> {
+        todo!()
+    }
+    pub async fn delete_data(&self, caller: &Caller, of: &DataOf) -> Result<()> {
+        todo!()
+    }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinHandle;
 
 use self::network::{Beacon, LiveNetwork};
+use crate::bulk::Bulk;
 use crate::config::{self, Anchors, Config, Reload};
 use crate::discovery::{self, Advert};
 use crate::engine::{Engine, EngineError};
@@ -106,7 +107,7 @@ impl Running {
             token_file: folder.token_file(),
         };
         let network = Arc::new(LiveNetwork::new(peers.clone(), beacon.clone()));
-        let app = router(Services { engine: engine.clone(), network, about: Arc::new(about) });
+        let app = router(Services { engine: engine.clone(), network, bulk: Bulk, about: Arc::new(about) });
         let stop_http = watch::Sender::new(false);
         let mut stopped = stop_http.subscribe();
         let until = async move {

@@ -170,6 +170,7 @@ impl Endpoint {
             _ if status == NO_BODY => Reply::bare(status, about),
             Family::Native => Reply::problem(status, about),
             Family::Shape => Reply::error(status, about),
+            Family::Bulk => Reply::sentence(status, about),
         }
     }
 

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
+use quire_daemon::bulk::Bulk;
 use quire_daemon::engine::Engine;
 use quire_daemon::http::network::{AcceptError, Discovery, Invitation, InviteError, Network, PeerStatus};
 use quire_daemon::http::router::{About, Services, router};
@@ -128,7 +129,8 @@ impl Desk {
             short_anchors: false,
             ready: ready.subscribe(),
         };
-        let services = Services { engine: engine.clone(), network: network.clone(), about: Arc::new(about) };
+        let services =
+            Services { engine: engine.clone(), network: network.clone(), bulk: Bulk, about: Arc::new(about) };
         Self { engine, network, ready, router: router(services) }
     }
 
