@@ -85,3 +85,55 @@ fn imports() -> Vec<Route> {
         to(&of::CUSTOM_CLEAR, staging::clear),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::{Request, Uri};
+    use axum::routing::any;
+    use tower::ServiceExt;
+
+    use crate::http::bulk::testing::text;
+    use crate::http::{endpoints, spelling};
+
+    /// Answers each path with the template that it fits.
+    fn templates() -> Router {
+        let paths: BTreeSet<&str> = endpoints::all().map(|endpoint| endpoint.path).collect();
+        paths
+            .into_iter()
+            .fold(Router::new(), |table, path| table.route(path, any(move || async move { path })))
+    }
+
+    #[tokio::test]
+    async fn each_path_fits_its_own_template_however_it_is_spelled() {
+        for (path, wanted) in [
+            ("/API/BULK/2.0//contacts/fields", "/api/bulk/2.0/{object}/fields"),
+            ("/api/Bulk/2.0/Contacts/Exports/7/Data/", "/api/bulk/2.0/{object}/exports/{id}/data"),
+            ("/api/bulk/2.0/contacts/scoring/models", "/api/bulk/2.0/contacts/scoring/models"),
+            (
+                "/api/bulk/2.0/CUSTOMOBJECTS/7/imports/3",
+                "/api/bulk/2.0/customObjects/{parentId}/imports/{id}",
+            ),
+            ("/api/bulk/2.0/customobjects/7", "/api/bulk/2.0/customObjects/{parentId}"),
+            ("/api/bulk/2.0/customObjects", "/api/bulk/2.0/customObjects"),
+            ("/api/bulk/2.0/exports", "/api/bulk/2.0/exports"),
+            ("/api/bulk/2.0/accounts/exports", "/api/bulk/2.0/{object}/exports"),
+            ("/api/bulk/2.0/SYNCS/66100/Logs", "/api/bulk/2.0/syncs/{id}/logs"),
+            ("/api/bulk/2.0/syncActions", "/api/bulk/2.0/syncActions"),
+            ("//ID//", "/id"),
+        ] {
+            let uri: Uri = path.parse().unwrap();
+            let uri = spelling::documented(&uri).unwrap_or(uri);
+            let asked = Request::get(uri).body(Body::empty()).unwrap();
+            assert_eq!(text(templates().oneshot(asked).await.unwrap()).await, wanted, "{path}");
+        }
+        for path in ["/api/bulk/2.0", "/api/bulk/2.0/contacts/lists/1", "/api/bulk/1.0/syncs"] {
+            let asked = Request::get(path).body(Body::empty()).unwrap();
+            assert_eq!(templates().oneshot(asked).await.unwrap().status(), 404, "{path}");
+        }
+    }
+}
