@@ -32,6 +32,7 @@ pub use data::Data;
 pub use definition::{Named, Way};
 pub use error::{BulkError, Result};
 pub use exchange::{Exchange, PeerLink};
+pub use quire_protocol::shapes::bulk::failure::Failure;
 pub use service::{Bulk, DataOf, Options};
 pub use staging::Upload;
 pub use users::Caller;

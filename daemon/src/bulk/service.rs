@@ -266,9 +266,10 @@ impl Bulk {
     ///
     /// # Errors
     /// As for [`Bulk::sync`].
-    pub fn rejects(&self, id: u64, offset: u64, limit: usize) -> Result<(Vec<Map<String, Value>>, u64)> {
+    pub fn rejects(&self, id: u64, offset: u64, limit: u64) -> Result<(Vec<Map<String, Value>>, u64)> {
         let kept = self.0.kept_rejects(id)?;
         let before = offset.checked_sub(1).map(|place| shelf::reject(id, place));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let rows = self.0.engine.shelf(&shelf::rejects(id), before.as_deref(), limit)?;
         let rows = rows.iter().map(|(_, value)| shelf::get(value));
         Ok((rows.collect::<Result<_>>()?, kept))
