@@ -276,8 +276,8 @@ async fn rows_of_markings_are_edits_of_what_differs() {
         "Updated",
         "Unchanged",
         "ELQ-00061 syncGuid",
-        "ELQ-00040 bookID type",
-        "ELQ-00040 syncGuid",
+        "ELQ-00032 bookID type",
+        "ELQ-00032 syncGuid",
     ];
     assert_eq!(done, expected);
     assert!(engine.marking(&guid(2), None).unwrap().is_none(), "a rejected row writes nothing");
@@ -370,7 +370,7 @@ async fn rows_of_contacts_are_known_by_number_or_e_mail() {
         {"AccountId": 5, "Email": "D@e.f"}, {"FirstName": "nobody"}, {"AccountId": "x"},
     ]);
     let done = import(&engine, rows(RecordsOf::Contacts, "AccountId", put)).await;
-    assert_eq!(done, ["Created", "Created", "Created", "ELQ-00061 AccountId", "ELQ-00040 AccountId"]);
+    assert_eq!(done, ["Created", "Created", "Created", "ELQ-00061 AccountId", "ELQ-00032 AccountId"]);
     let by_mail = json!([
         {"Email": "a@B.c", "FirstName": "Ada"}, {"Email": "d@e.f", "FirstName": "Two"}, {"Email": "new@e.f"},
         {"Email": "new@e.f", "AccountId": 6}, {"Email": "new@e.f", "FirstName": "Six"}, {"Email": "x@y.z", "AccountId": 3},
@@ -406,7 +406,7 @@ async fn rows_of_nodes_are_put_like_nodes() {
     ]);
     let done = import(&engine, rows(vehicles(), "id", put)).await;
     let expected =
-        ["Created", "Updated", "ELQ-00061 id", "ELQ-00040 subjectToCleanup", "Created", "ELQ-00040"];
+        ["Created", "Updated", "ELQ-00061 id", "ELQ-00032 subjectToCleanup", "Created", "ELQ-00032"];
     assert_eq!(done, expected);
     let all = records(&engine, &vehicles());
     assert_eq!(column(&all, "title"), [json!("t2"), json!(null)]);
@@ -423,7 +423,7 @@ async fn rows_of_nodes_are_put_like_nodes() {
     let revived =
         json!([{"nodeId": guid(3), "title": "back"}, {"nodeId": guid(4)}, {"nodeId": guid(3), "id": "1"}]);
     let done = import(&engine, rows(vehicles(), "nodeId", revived)).await;
-    assert_eq!(done, ["Updated", "Created", "ELQ-00040"]);
+    assert_eq!(done, ["Updated", "Created", "ELQ-00032"]);
     assert_eq!(records(&engine, &vehicles()).len(), 3);
 }
 
