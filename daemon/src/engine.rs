@@ -10,7 +10,8 @@ mod writer;
 pub use types::{
     Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
     MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
-    NodeName, NodePut, PeerRecord, RecordsOf, ShelfRow, SpaceView, Synchronized, TokenPut, WindowPage,
+    NodeName, NodePut, PeerRecord, RecordsOf, ShelfRow, Shelve, Shelved, SpaceView, Synchronized, TokenPut,
+    WindowPage,
 };
 
 use std::collections::{BTreeMap, HashMap};

@@ -7,7 +7,7 @@ use quire_protocol::id::Space;
 use serde_json::{Map, Value};
 
 use super::writer::Command;
-use super::{Engine, EngineError, ImportPut, Imported, RecordsOf, ShelfRow};
+use super::{Engine, EngineError, ImportPut, Imported, RecordsOf, ShelfRow, Shelved};
 
 impl Engine {
     /// Puts or removes rows of the shelf, all of them or none; answers when they are on disk. A name has at most
@@ -27,7 +27,7 @@ impl Engine {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, EngineError> {
+    ) -> Result<Vec<Shelved>, EngineError> {
         Ok(self.view()?.shelf(prefix, after, limit)?)
     }
 

@@ -338,8 +338,11 @@ pub struct ImportPut {
     pub now: String,
     /// Makes the rows of the shelf that are to be on disk with the edits, or not at all. It runs in the writer: it must
     /// be short.
-    pub shelve: Box<dyn FnOnce(&[Imported]) -> Vec<ShelfRow> + Send>,
+    pub shelve: Shelve,
 }
+
+/// Makes rows of the shelf of what became of the rows of an import.
+pub type Shelve = Box<dyn FnOnce(&[Imported]) -> Vec<ShelfRow> + Send>;
 
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -363,6 +366,9 @@ pub enum Imported {
 
 /// A name on the shelf, and what it is to hold; `None` takes it off.
 pub type ShelfRow = (Vec<u8>, Option<Vec<u8>>);
+
+/// A name on the shelf, and what it holds.
+pub type Shelved = (Vec<u8>, Vec<u8>);
 
 /// One key of one item that holds more than one value.
 #[derive(Clone, Debug, PartialEq)]

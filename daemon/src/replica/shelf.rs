@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::{Batch, View};
-use crate::engine::{EngineError, ShelfRow};
+use crate::engine::{EngineError, ShelfRow, Shelved};
 use crate::store::keys::{Key, Kind};
 use crate::store::{Result, Rows};
 
@@ -17,12 +17,7 @@ pub const MAX_SHELF_VALUE: usize = 4 * 1024 * 1024;
 
 impl View {
     /// Rows whose names begin with `prefix`, in the order of their names, at most `limit` of those behind `after`.
-    pub fn shelf(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub fn shelf(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Shelved>> {
         let shelf = Key::of(Kind::Shelf);
         let all = shelf.clone().bytes(prefix);
         let start = match after.filter(|after| *after >= prefix) {

@@ -182,9 +182,8 @@ impl Plan {
     fn lets(&self, key: &str, new: &Value, held: Option<&Value>) -> bool {
         let nothing_yet =
             held.is_none_or(|held| is_null(held) || held.as_str().is_some_and(|d| d.starts_with(BLANK_DATE)));
-        !(is_null(new) && nothing_yet)
-            && !held.is_some_and(|held| is_text_of(new, held))
-            && self.rule(key).writes(is_null(new), nothing_yet)
+        let says_no_more = is_null(new) && nothing_yet || held.is_some_and(|held| is_text_of(new, held));
+        !says_no_more && self.rule(key).writes(is_null(new), nothing_yet)
     }
 }
 
@@ -195,7 +194,10 @@ fn is_text_of(new: &Value, held: &Value) -> bool {
         (Value::String(text), Value::Array(_) | Value::Object(_)) => {
             serde_json::from_str::<Value>(text).is_ok_and(|told| told == *held)
         }
-        (Value::String(text), held) => *text == held.to_string(),
+        (Value::String(text), held) => {
+            let given = held.to_string();
+            *text == given
+        }
         _ => false,
     }
 }
