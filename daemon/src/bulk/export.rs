@@ -21,7 +21,7 @@ use super::sync::{Exported, Status, Sync};
 use super::uploads::Reserved;
 use super::worker::Outcome;
 
-/// Bytes between two looks at whether there is room for more.
+/// Bytes between two looks at whether there is room for more: at most so many are too many for a moment.
 const LOOK_EVERY: u64 = 1024 * 1024;
 
 /// Runs an export to its end. Blocks on the disk.
@@ -95,6 +95,7 @@ struct Output {
     rows_file: NewFile,
     index: NewFile,
     reserved: Reserved,
+    sync: u64,
     looked: u64,
     rows: u64,
     line: Vec<u8>,
@@ -107,7 +108,7 @@ impl Output {
         rows_file.line(&serde_json::to_vec(&names).map_err(std::io::Error::from)?)?;
         let index = inner.files.create(inner.files.index(sync))?;
         let reserved = Reserved::none(inner);
-        Ok(Output { rows_file, index, reserved, looked: 0, rows: 0, line: Vec::new() })
+        Ok(Output { rows_file, index, reserved, sync, looked: 0, rows: 0, line: Vec::new() })
     }
 
     fn add(&mut self, columns: &[Column], record: &Map<String, Value>) -> Result<()> {
@@ -125,12 +126,17 @@ impl Output {
         self.rows += 1;
         if self.rows_file.bytes >= self.looked {
             self.looked = self.rows_file.bytes + LOOK_EVERY;
-            self.reserved.grow(self.looked)?;
+            self.reserved.grow(self.rows_file.bytes)?;
+            self.reserved.note_rows(self.sync, self.rows);
         }
         Ok(())
     }
 
-    fn keep(self) -> Result<Exported> {
+    fn keep(mut self) -> Result<Exported> {
+        if let Err(full) = self.reserved.grow(self.rows_file.bytes + self.index.bytes) {
+            self.discard();
+            return Err(full);
+        }
         let index = self.index.keep()?;
         let bytes = self.rows_file.keep()? + index;
         Ok(Exported { rows: self.rows, bytes, kept: true })

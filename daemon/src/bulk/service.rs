@@ -259,7 +259,9 @@ impl Bulk {
     /// As for [`Bulk::sync`].
     pub fn logs(&self, id: u64) -> Result<Vec<Map<String, Value>>> {
         let registry = self.0.registry();
-        Ok(registry.sync(id)?.logs.iter().map(|item| item.shown(id)).collect())
+        let sync = registry.sync(id)?;
+        let so_far = sync.so_far(self.0.now());
+        Ok(sync.logs.iter().chain(&so_far).map(|item| item.shown(id)).collect())
     }
 
     /// A page of the rows that an import rejected, and how many are kept. Blocks on the disk.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::definition::{Named, Staged, Stamp, Way};
-use super::log::Item;
+use super::log::{Code, Item};
 
 /// Where a sync is in its life (REFERENCE A3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,8 @@ pub(super) struct Exported {
     pub kept: bool,
 }
 
-/// How far an import is. Written in the transaction of the rows that it counts.
+/// How far it is. That of an import is written in the transaction of the rows that it counts; that of an export is in
+/// memory only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Progress {
     /// Rows that were gone through, over all uploads.
@@ -159,6 +160,12 @@ impl Sync {
     /// Bytes of exported rows on the disk.
     pub fn bytes(&self) -> u64 {
         self.exported.filter(|exported| exported.kept).map_or(0, |exported| exported.bytes)
+    }
+
+    /// How far it is, while it runs.
+    pub fn so_far(&self, now: i64) -> Option<Item> {
+        let runs = self.status == Status::Active && self.named().is_some();
+        runs.then(|| Code::PROCESSED.count(self.progress.rows, now))
     }
 
     pub fn staged_rows(&self) -> u64 {

@@ -40,6 +40,15 @@ impl Reserved {
     }
 }
 
+impl Reserved {
+    /// Says how many rows an export has written so far.
+    pub fn note_rows(&self, sync: u64, rows: u64) {
+        if let Some(sync) = self.inner.registry().syncs.get_mut(&sync) {
+            sync.progress.rows = rows;
+        }
+    }
+}
+
 impl Drop for Reserved {
     fn drop(&mut self) {
         self.inner.reserved.fetch_sub(self.bytes, Ordering::Relaxed);

@@ -77,6 +77,8 @@ async fn run(inner: &Arc<Inner>, id: u64) -> bool {
     };
     match outcome {
         Outcome::Stopped => false,
+        // What fails because the daemon stops has not failed: it goes on after the next start.
+        Outcome::Ended { status: Status::Error, .. } if inner.is_stopping() => false,
         Outcome::Ended { status, logs, exported } => end(inner, id, status, logs, exported).await,
     }
 }
