@@ -89,8 +89,8 @@ impl<'d> Bulk<'d> {
 
     /// Makes an import of members by their own names, with further members of the definition. Gives its URI.
     pub fn import(&self, object: &str, members: &[&str], key: &str, more: &Value) -> String {
-        let of = |name: &&str| (*name, format!("Field({name})"));
-        let fields: Vec<(&str, String)> = members.iter().map(of).collect();
+        let fields: Vec<(&str, String)> =
+            members.iter().map(|name| (*name, format!("Field({name})"))).collect();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, rest)| (*name, rest.as_str())).collect();
         let mut body = json!({
             "name": "an import", "fields": statements(object, &fields), "identifierFieldName": key,
@@ -209,7 +209,8 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {
-        let word = [0, 1, 2].iter().fold(0_usize, |word, at| word << 8 | usize::from(*group.get(*at).unwrap_or(&0)));
+        let word =
+            [0, 1, 2].iter().fold(0_usize, |word, at| word << 8 | usize::from(*group.get(*at).unwrap_or(&0)));
         for at in 0..4 {
             let letter = char::from(LETTERS[word >> (18 - 6 * at) & 63]);
             text.push(if at <= group.len() { letter } else { '=' });
@@ -225,7 +226,10 @@ mod tests {
     #[test]
     fn names_and_passwords_are_sent_as_the_standard_says() {
         assert_eq!(basic("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())), ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+        assert_eq!(
+            ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())),
+            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
+        );
     }
 
     #[test]

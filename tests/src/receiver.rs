@@ -161,12 +161,16 @@ mod tests {
 
     #[test]
     fn what_comes_is_kept_and_answered() {
-        let receiver = Receiver::answering("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let receiver =
+            Receiver::answering("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let mut client = Client::new(receiver.address());
         let answer = client.request("POST", "/x", &[("Content-Type", "text/plain")], Some(b"{\"a\":1}"));
         assert_eq!(answer.expect("an answer").status, 202);
         let calls = receiver.wait_for(1, PATIENCE);
         assert_eq!(calls[0].head[0], "POST /x HTTP/1.1");
-        assert_eq!((calls[0].header("content-TYPE"), calls[0].json()["a"].as_i64()), (Some("text/plain"), Some(1)));
+        assert_eq!(
+            (calls[0].header("content-TYPE"), calls[0].json()["a"].as_i64()),
+            (Some("text/plain"), Some(1))
+        );
     }
 }

@@ -28,7 +28,8 @@ const ANSWER: &str = r#"{
 }"#;
 
 /// Fields of a marking that tests look at.
-const NOTES: [(&str, &str); 3] = [("guid", "Field(syncGuid)"), ("note", "Field(note)"), ("color", "Field(color)")];
+const NOTES: [(&str, &str); 3] =
+    [("guid", "Field(syncGuid)"), ("note", "Field(note)"), ("color", "Field(color)")];
 
 /// Runs a command line as a shell does, without a terminal, so that what asks for a password reads an empty one.
 fn shell(line: &str) -> Option<(String, String)> {
@@ -36,7 +37,9 @@ fn shell(line: &str) -> Option<(String, String)> {
         let mut look = Command::new(program);
         look.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if !look.status().is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: the documented call was NOT made: there is no {program} (Debian: curl, util-linux)");
+            eprintln!(
+                "SKIPPED: the documented call was NOT made: there is no {program} (Debian: curl, util-linux)"
+            );
             return None;
         }
     }
@@ -89,7 +92,8 @@ fn the_first_answer_to_a_sync_has_no_member_that_is_not_known_yet() {
     let desk = Daemon::named("desk");
     let bulk = desk.bulk();
     let definition = bulk.export("activities", &[("id", "Id")], None);
-    let body = json!({ "SYNCEDINSTANCEURI": definition, "callbackUrl": null, "status": 0, "createdAt": null });
+    let body =
+        json!({ "SYNCEDINSTANCEURI": definition, "callbackUrl": null, "status": 0, "createdAt": null });
     let made = bulk.post("/syncs", &body).expect(201).json();
     let names: Vec<&String> = made.as_object().unwrap().keys().collect();
     assert_eq!(names, ["syncedInstanceUri", "status", "createdAt", "createdBy", "uri"]);
@@ -114,14 +118,20 @@ fn definitions_are_made_read_changed_and_deleted() {
     for member in ["name", "fields", "filter", "dataRetentionDuration"] {
         assert_eq!(made[member], body[member], "{member}");
     }
-    assert_eq!((&made["uri"], &made["createdBy"], &made["kbUsed"]), (&json!("/markings/exports/1"), &json!("anna"), &json!(0)));
+    assert_eq!(
+        (&made["uri"], &made["createdBy"], &made["kbUsed"]),
+        (&json!("/markings/exports/1"), &json!("anna"), &json!(0))
+    );
     assert_date(&made["createdAt"]);
     assert_no_nulls(&made);
     assert_eq!(bulk.read("/markings/exports/1"), made);
 
     let other = desk.bulk().named(r"Site\otto", "pw");
     let changed = other.put("/markings/exports/1", &body.clone().with("name", "ours")).expect(200).json();
-    assert_eq!((&changed["name"], &changed["createdBy"], &changed["updatedBy"]), (&json!("ours"), &json!("anna"), &json!("otto")));
+    assert_eq!(
+        (&changed["name"], &changed["createdBy"], &changed["updatedBy"]),
+        (&json!("ours"), &json!("anna"), &json!("otto"))
+    );
     assert_eq!(bulk.read("/markings/exports/1"), changed);
 
     bulk.delete("/markings/exports/1").expect(204);
@@ -159,7 +169,8 @@ fn an_export_has_the_values_as_texts_and_says_what_it_did() {
     let bulk = desk.bulk();
     let known = guid();
     let other = marking(&guid()).with("note", Value::Null).with("color", "blue");
-    App::new(3, 1).sync(&desk, &[marking(&known).with("note", "ä \"quoted\", <b>\n").with("color", "red"), other]);
+    App::new(3, 1)
+        .sync(&desk, &[marking(&known).with("note", "ä \"quoted\", <b>\n").with("color", "red"), other]);
     let fields = [
         ("note", "Field(note)"),
         ("at", "Field(CharIndexStart)"),
@@ -180,7 +191,10 @@ fn an_export_has_the_values_as_texts_and_says_what_it_did() {
     assert_eq!(bulk.rows(&definition), rows, "the definition has the data of its latest sync");
     // What tap-eloqua looks for, word for word.
     let told = bulk.told(&sync, &["Successfully exported members to csv file."], PATIENCE);
-    assert_eq!((&told["count"], &told["statusCode"], &told["severity"]), (&json!(1), &json!("ELQ-00102"), &json!("information")));
+    assert_eq!(
+        (&told["count"], &told["statusCode"], &told["severity"]),
+        (&json!(1), &json!("ELQ-00102"), &json!("information"))
+    );
     assert_eq!(told["syncUri"], sync);
     assert_date(&told["createdAt"]);
     assert!(bulk.read(&definition)["kbUsed"].as_u64().unwrap() > 0);
@@ -212,10 +226,8 @@ fn activities_are_what_was_read_and_what_happened_to_markings() {
 
     let rows = desk.bulk().exported("activities", &fields, None);
 
-    let seen: BTreeSet<[&str; 3]> = rows
-        .iter()
-        .map(|row| ["type", "guid", "note"].map(|name| row[name].as_str().unwrap()))
-        .collect();
+    let seen: BTreeSet<[&str; 3]> =
+        rows.iter().map(|row| ["type", "guid", "note"].map(|name| row[name].as_str().unwrap())).collect();
     let wanted = [
         ["MarkingCreated", &one, "first"],
         ["MarkingChanged", &one, "second"],
@@ -241,8 +253,12 @@ fn imported_rows_are_edits_and_what_cannot_be_used_is_told_row_by_row() {
     let bulk = desk.bulk();
     let (known, new) = (guid(), guid());
     App::new(3, 1).sync(&desk, &[marking(&known).with("note", "as it was").with("color", "red")]);
-    let definition =
-        bulk.import("markings", &["syncGuid", "AccountId", "color", "CharIndexStart"], "syncGuid", &json!({}));
+    let definition = bulk.import(
+        "markings",
+        &["syncGuid", "AccountId", "color", "CharIndexStart"],
+        "syncGuid",
+        &json!({}),
+    );
     let rows = [
         json!({ "syncGuid": known, "color": "green" }),
         json!({ "syncGuid": guid(), "AccountId": "3", "CharIndexStart": "no number" }),
@@ -284,7 +300,8 @@ fn update_rules_say_which_values_are_taken() {
         let known = guid();
         let old = marking(&known).with("color", "old").with("chapter", "").with("section", "old");
         App::new(3, 1).sync(&desk, &[old]);
-        let row = json!({ "syncGuid": known, "AccountId": "3", "color": "new", "chapter": "new", "section": "" });
+        let row =
+            json!({ "syncGuid": known, "AccountId": "3", "color": "new", "chapter": "new", "section": "" });
         bulk.take(&bulk.import("markings", &members, "syncGuid", &rule), &[row], "success");
         let now = desk.marking(&known).unwrap();
         ["color", "chapter", "section"].map(|name| now[name].as_str().unwrap_or_default().to_owned())
@@ -306,7 +323,9 @@ fn rows_that_match_several_are_rejected_unless_all_are_meant() {
     let bulk = desk.bulk();
     for account in [3, 4] {
         let request = App::new(account, 1).request(&[]);
-        success(desk.synchronize(&request.with("Account", json!({ "AccountId": account, "Email": "a@example.org" }))));
+        success(desk.synchronize(
+            &request.with("Account", json!({ "AccountId": account, "Email": "a@example.org" })),
+        ));
     }
     let row = json!({ "Email": "a@example.org", "FirstName": "Anna" });
     let names = || {
@@ -314,7 +333,7 @@ fn rows_that_match_several_are_rejected_unless_all_are_meant() {
         rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let one = bulk.import("contacts", &["Email", "FirstName"], "Email", &json!({}));
-    let sync = bulk.take(&one, &[row.clone()], "warning");
+    let sync = bulk.take(&one, std::slice::from_ref(&row), "warning");
     assert_eq!(items(&bulk.read(&format!("{sync}/rejects")))[0]["statusCode"], "ELQ-00026");
     assert_eq!(names(), ["", ""]);
     let all = json!({ "isUpdatingMultipleMatchedRecords": true });
@@ -344,7 +363,8 @@ fn nodes_of_one_type_are_a_custom_object() {
     assert_eq!(loads, BTreeMap::from([("a", r#"{"tons":3}"#), ("b", r#"{"tons":3}"#)]));
 
     let definition = bulk.import(&object, &["id", "title", "driver"], "id", &json!({}));
-    let rows = [json!({ "id": "a", "driver": "Otto" }), json!({ "id": "d", "title": "new", "driver": "Anna" })];
+    let rows =
+        [json!({ "id": "a", "driver": "Otto" }), json!({ "id": "d", "title": "new", "driver": "Anna" })];
     bulk.take(&definition, &rows, "success");
     let drivers = bulk.exported(&object, &[("id", "Field(id)"), ("driver", "Field(driver)")], None);
     let drivers: BTreeSet<[&str; 2]> =

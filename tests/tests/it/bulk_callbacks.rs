@@ -218,8 +218,14 @@ fn by_default_only_this_machine_is_called_and_never_the_daemon_itself() {
     let own = format!("http://{}{BASE}/syncs", desk.api());
     // Addresses of documentation (RFC 5737, 3849), of the link, and of nobody; no packet goes there.
     for callback in [
-        "http://192.0.2.1/x", "http://[2001:db8::1]/x", "http://169.254.169.254/latest/meta-data", "http://0.0.0.0/x",
-        "https://127.0.0.1/x", "ftp://127.0.0.1/x", "nonsense", own.as_str(),
+        "http://192.0.2.1/x",
+        "http://[2001:db8::1]/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://0.0.0.0/x",
+        "https://127.0.0.1/x",
+        "ftp://127.0.0.1/x",
+        "nonsense",
+        own.as_str(),
     ] {
         let sync = assert_ends_at_once(&bulk, callback);
         let told = bulk.told(&sync, &["was not called"], PATIENCE);
@@ -248,7 +254,9 @@ fn what_configuration_allows_changes_without_a_restart() {
 }
 
 fn redirect(to: &str) -> String {
-    format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 }
 
 /// An address of this machine where nobody listens.

@@ -103,7 +103,10 @@ fn the_python_sdk_exports_imports_and_is_told_what_is_wrong() {
     desk.post("/api/nodes", &truck).expect(201);
 
     let mut command = Command::new(python);
-    command.arg(script("with_eloquasdk.py")).arg(format!("http://{}{BASE}", desk.api())).arg(ACTIVITIES.to_string());
+    command
+        .arg(script("with_eloquasdk.py"))
+        .arg(format!("http://{}{BASE}", desk.api()))
+        .arg(ACTIVITIES.to_string());
     run(command);
 
     assert_eq!(desk.markings(3)[0]["note"], "by the SDK");

@@ -71,7 +71,12 @@ fn killed_import(moment: u64) {
     let rejected = IMPORTED as u64 / 1_000;
     assert_eq!(ended["status"], "warning", "{:#?}", desk.bulk().logs(&sync));
     let counts = [130, 1, 60].map(|code| desk.bulk().count(&sync, code));
-    assert_eq!(counts, [Some(IMPORTED as u64), Some(IMPORTED as u64), Some(rejected)], "{:#?}", desk.bulk().logs(&sync));
+    assert_eq!(
+        counts,
+        [Some(IMPORTED as u64), Some(IMPORTED as u64), Some(rejected)],
+        "{:#?}",
+        desk.bulk().logs(&sync)
+    );
     assert_rejects(&desk, &sync, rejected);
     assert_imported(&desk, &guids);
     // Nothing is left that another run would do.
@@ -81,7 +86,8 @@ fn killed_import(moment: u64) {
 
 fn assert_rejects(desk: &Daemon, sync: &str, count: u64) {
     let rejects = items(&desk.bulk().read(&format!("{sync}/rejects")));
-    let indexes: BTreeSet<u64> = rejects.iter().map(|reject| reject["recordIndex"].as_u64().unwrap()).collect();
+    let indexes: BTreeSet<u64> =
+        rejects.iter().map(|reject| reject["recordIndex"].as_u64().unwrap()).collect();
     let wanted: BTreeSet<u64> = (1..=count).map(|number| number * 1_000 - 1).collect();
     assert_eq!((rejects.len(), indexes), (wanted.len(), wanted));
 }
@@ -139,7 +145,9 @@ fn an_export_that_was_killed_has_each_row_once() {
         assert_eq!(ended["status"], "success", "{:#?}", desk.bulk().logs(&sync));
         assert_eq!(desk.bulk().count(&sync, 102), Some(EXPORTED as u64));
         let rows = desk.bulk().rows(&sync);
-        let unique = |name: &str| rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
+        let unique = |name: &str| {
+            rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+        };
         assert_eq!((rows.len(), unique("id").len(), unique("guid") == guids), (EXPORTED, EXPORTED, true));
         desk.bulk().delete(&format!("{sync}/data")).expect(204);
         assert_eq!(bytes(&desk.data().join("bulk")), 0, "nothing half-written is left");

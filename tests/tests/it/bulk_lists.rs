@@ -44,7 +44,10 @@ fn lists_come_in_pages() {
     }
     assert_eq!(names(&page("")), ["a", "b", "c", "d", "e"], "in the order of their creation");
     assert_eq!(told(&page("")), tell(5, 1000, 0, 5, false));
-    assert_eq!((names(&page("?limit=2")), told(&page("?limit=2"))), (vec!["a".into(), "b".into()], tell(5, 2, 0, 2, true)));
+    assert_eq!(
+        (names(&page("?limit=2")), told(&page("?limit=2"))),
+        (vec!["a".into(), "b".into()], tell(5, 2, 0, 2, true))
+    );
     assert_eq!(told(&page("?limit=2&offset=4")), tell(5, 2, 4, 1, false));
     assert_eq!(told(&page("?offset=9&links=x")), tell(5, 1000, 9, 0, false));
     let uncounted = page("?totalResults=false&limit=2");
@@ -61,7 +64,8 @@ fn lists_are_searched_and_ordered() {
         named(&bulk, name);
     }
     let found = |query: &str| {
-        let found: BTreeSet<String> = names(&bulk.read(&format!("/activities/exports?{query}"))).into_iter().collect();
+        let found: BTreeSet<String> =
+            names(&bulk.read(&format!("/activities/exports?{query}"))).into_iter().collect();
         found.into_iter().collect::<Vec<_>>().join("|")
     };
     assert_eq!(found("q=%22name=*Test*one%22"), "My Test one");
@@ -88,7 +92,8 @@ fn lists_of_all_objects_are_together() {
     named(&bulk, "one");
     bulk.export("contacts", &[("id", "Id")], None);
     bulk.import("markings", &["syncGuid"], "syncGuid", &json!({}));
-    let uris = |path: &str| items(&bulk.read(path)).iter().map(|item| item["uri"].clone()).collect::<Vec<_>>();
+    let uris =
+        |path: &str| items(&bulk.read(path)).iter().map(|item| item["uri"].clone()).collect::<Vec<_>>();
     assert_eq!(uris("/exports"), ["/activities/exports/1", "/contacts/exports/1"]);
     assert_eq!(uris("/imports"), ["/markings/imports/1"]);
     assert_eq!(uris("/markings/exports"), [] as [Value; 0]);
@@ -104,7 +109,9 @@ fn paths_have_any_case_and_any_slashes() {
     let desk = Daemon::named("desk");
     named(&desk.bulk(), "one");
     for path in [
-        "/API/BULK/2.0/activities/exports", "/api/Bulk/2.0//activities//exports", "/api/bulk/2.0/Activities/Exports/",
+        "/API/BULK/2.0/activities/exports",
+        "/api/Bulk/2.0//activities//exports",
+        "/api/bulk/2.0/Activities/Exports/",
         "/Api/bulk/2.0/activities/exports?limit=5",
     ] {
         let page = desk.anonymous("GET", path, &[], None).expect(200).json();
@@ -154,7 +161,8 @@ fn rows_are_told_and_taken_as_csv() {
     assert_eq!(csv("?offset=1"), "note,guid,a\n", "the header row stands also above nothing");
 
     let new = guid();
-    let rows = format!("\u{feff}syncGuid,AccountId,note\r\n{known},3,\"it says \"\"a,b\"\"\r\n\"\r\n{new},3,ö\r\n");
+    let rows =
+        format!("\u{feff}syncGuid,AccountId,note\r\n{known},3,\"it says \"\"a,b\"\"\r\n\"\r\n{new},3,ö\r\n");
     let definition = bulk.import("markings", &["syncGuid", "AccountId", "note"], "syncGuid", &json!({}));
     let kind = [("Content-Type", "text/csv; charset=utf-8")];
     bulk.request("POST", &format!("{definition}/data"), &kind, Some(rows.as_bytes())).expect(204);

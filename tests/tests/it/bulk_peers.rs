@@ -71,7 +71,9 @@ fn a_device_that_is_not_paired_is_refused() {
 #[test]
 fn a_device_that_stays_away_is_an_error() {
     if std::env::var_os(LONG_ONES).is_none() {
-        return eprintln!("SKIPPED: waiting for a device that stays away takes a minute; set {LONG_ONES} to run it");
+        return eprintln!(
+            "SKIPPED: waiting for a device that stays away takes a minute; set {LONG_ONES} to run it"
+        );
     }
     let (desk, mut phone) = (Daemon::named("desk"), Daemon::named("phone"));
     desk.pair_with(&phone);
@@ -95,7 +97,8 @@ fn what_an_import_writes_merges_with_what_was_done_elsewhere() {
         &mut phone,
         |desk| {
             let bulk = desk.bulk();
-            let definition = bulk.import("markings", &["syncGuid", "AccountId", "color"], "syncGuid", &json!({}));
+            let definition =
+                bulk.import("markings", &["syncGuid", "AccountId", "color"], "syncGuid", &json!({}));
             let row = |guid: &str, color: &str| json!({ "syncGuid": guid, "AccountId": "3", "color": color });
             let rows = [row(&both, "blue"), row(&removed, "green"), row(&from_import, "white")];
             bulk.take(&definition, &rows, "success");

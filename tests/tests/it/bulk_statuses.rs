@@ -79,7 +79,10 @@ fn status_400_names_what_cannot_be_used() {
 
     for instance in ["/activities/exports/99", "/nowhere/exports/1", "/peers/00", "nonsense"] {
         let refused = failures(&bulk.post("/syncs", &json!({ "syncedInstanceUri": instance })));
-        assert_eq!((&refused[0]["field"], &refused[0]["value"]), (&json!("syncedInstanceUri"), &json!(instance)));
+        assert_eq!(
+            (&refused[0]["field"], &refused[0]["value"]),
+            (&json!("syncedInstanceUri"), &json!(instance))
+        );
     }
     assert_eq!(failures(&bulk.post("/syncs", &json!({})))[0]["field"], "syncedInstanceUri");
 }
@@ -110,18 +113,23 @@ fn status_400_is_for_parameters_and_for_data_of_imports_too() {
         let answer = bulk.get(&path);
         assert_eq!(answer.status, 400, "{path}: {}", answer.text());
         let told = answer.json()[0].clone();
-        let named = ["type", "parameter", "value"].map(|member| told[member].as_str().unwrap_or_default().to_owned());
+        let named =
+            ["type", "parameter", "value"].map(|member| told[member].as_str().unwrap_or_default().to_owned());
         assert_eq!(named, ["EndpointParameterError", name, value], "{path}");
         told["requirement"]["type"].as_str().unwrap().to_owned()
     };
-    for (limit, data) in [("0", true), ("50001", true), ("-1", true), ("x", true), ("1001", false), ("0", false)] {
+    for (limit, data) in
+        [("0", true), ("50001", true), ("-1", true), ("x", true), ("1001", false), ("0", false)]
+    {
         let path = if data { format!("{exported}/data") } else { "/markings/exports".to_owned() };
         assert_eq!(parameter(format!("{path}?limit={limit}"), "limit", limit), "IntegerRequirement");
     }
     assert_eq!(parameter(format!("{exported}/data?offset=-5"), "offset", "-5"), "IntegerRequirement");
     assert_eq!(parameter("/syncs?totalResults=maybe".into(), "totalResults", "maybe"), "BooleanRequirement");
     assert_eq!(parameter("/syncs/sandwich".into(), "id", "sandwich"), "IdRequirement");
-    for (limit, path) in [("1", format!("{exported}/data")), ("50000", format!("{exported}/data")), ("1000", "/syncs".into())] {
+    for (limit, path) in
+        [("1", format!("{exported}/data")), ("50000", format!("{exported}/data")), ("1000", "/syncs".into())]
+    {
         bulk.get(&format!("{path}?limit={limit}")).expect(200);
     }
 }
@@ -181,7 +189,8 @@ fn status_401_is_for_whoever_is_no_user() {
     right.get("/syncs").expect(200);
     let lower = basic(r"site\anna", "pässword:1").replacen("Basic", "basic", 1);
     assert_eq!(bulk.request("GET", "/syncs", &[("authorization", &lower)], None).status, 200);
-    let made = right.post("/activities/exports", &json!({ "name": "n", "fields": { "id": "{{Activity.Id}}" } }));
+    let made =
+        right.post("/activities/exports", &json!({ "name": "n", "fields": { "id": "{{Activity.Id}}" } }));
     assert_eq!(made.expect(201).json()["createdBy"], "anna");
 
     let id = |authorization: &str| desk.anonymous("GET", "/id", &[("Authorization", authorization)], None);
@@ -215,7 +224,8 @@ fn status_403_keeps_data_to_the_user_who_ran_the_export() {
     }
     let desk = Daemon::start(config.options("desk"));
     App::new(3, 1).sync(&desk, &[marking(&guid())]);
-    let (anna, otto) = (desk.bulk().named(r"Site\anna", "password one"), desk.bulk().named(r"Site\otto", "password two"));
+    let (anna, otto) =
+        (desk.bulk().named(r"Site\anna", "password one"), desk.bulk().named(r"Site\otto", "password two"));
     let definition = anna.export("markings", &[("id", "Id")], None);
     let sync = anna.run(&definition, "success");
     for of in [&sync, &definition] {
@@ -234,11 +244,23 @@ fn status_404_is_for_what_never_was_and_for_too_much_at_once() {
     let desk = Daemon::named("desk");
     let bulk = desk.bulk();
     for path in [
-        "/syncs/77", "/syncs/77/data", "/syncs/77/logs", "/syncs/77/rejects", "/activities/exports/1",
-        "/activities/exports/1/data", "/markings/fields/9999", "/customObjects/7/fields", "/customObjects/7/exports",
+        "/syncs/77",
+        "/syncs/77/data",
+        "/syncs/77/logs",
+        "/syncs/77/rejects",
+        "/activities/exports/1",
+        "/activities/exports/1/data",
+        "/markings/fields/9999",
+        "/customObjects/7/fields",
+        "/customObjects/7/exports",
     ] {
         let answer = bulk.get(path);
-        assert!(answer.status == 404 && answer.text().contains(SENTENCE), "{path}: {} {}", answer.status, answer.text());
+        assert!(
+            answer.status == 404 && answer.text().contains(SENTENCE),
+            "{path}: {} {}",
+            answer.status,
+            answer.text()
+        );
     }
     assert_eq!(bulk.get("/opportunities/exports").status, 404);
     let fields = json!({ "name": "n", "fields": { "id": "{{Activity.Id}}" } });
@@ -247,7 +269,8 @@ fn status_404_is_for_what_never_was_and_for_too_much_at_once() {
     assert_eq!(bulk.post("/markings/imports/9/data", &json!([])).status, 404);
 
     let definition = bulk.import("markings", &["syncGuid", "AccountId", "note"], "syncGuid", &json!({}));
-    let body = format!("[{{\"syncGuid\":\"{}\",\"AccountId\":3,\"note\":\"{}\"}}]", guid(), "x".repeat(STAGING));
+    let body =
+        format!("[{{\"syncGuid\":\"{}\",\"AccountId\":3,\"note\":\"{}\"}}]", guid(), "x".repeat(STAGING));
     let answer = bulk.request("POST", &format!("{definition}/data"), &[JSON], Some(body.as_bytes()));
     assert!(answer.status == 404 && answer.text().contains(SENTENCE), "{}: {}", answer.status, answer.text());
     let sync = bulk.run(&definition, "warning");
@@ -263,8 +286,14 @@ fn status_409_keeps_syncs_of_one_definition_apart() {
     for instance in [definition.clone(), format!("/peers/{}", phone.device_id())] {
         let refused = bulk.post("/syncs", &json!({ "syncedInstanceUri": instance })).expect(409).json();
         let told = &refused[0];
-        assert_eq!((&told["type"], &told["property"]), (&json!("ObjectValidationError"), &json!("syncedInstanceUri")));
-        assert_eq!((&told["value"], &told["requirement"]["type"]), (&json!(instance), &json!("UniquenessRequirement")));
+        assert_eq!(
+            (&told["type"], &told["property"]),
+            (&json!("ObjectValidationError"), &json!("syncedInstanceUri"))
+        );
+        assert_eq!(
+            (&told["value"], &told["requirement"]["type"]),
+            (&json!(instance), &json!("UniquenessRequirement"))
+        );
         assert_eq!(told["container"]["objectType"], "Sync");
     }
     let running = first.trim_start_matches("/syncs/");
@@ -401,7 +430,8 @@ fn status_500_is_for_a_disk_that_fails() {
 fn status_503_is_for_one_more_than_can_wait() {
     let (desk, _away) = busy(Options::named("desk"));
     let bulk = desk.bulk();
-    let definitions: Vec<String> = (0..=WAITING).map(|_| bulk.export("markings", &[("id", "Id")], None)).collect();
+    let definitions: Vec<String> =
+        (0..=WAITING).map(|_| bulk.export("markings", &[("id", "Id")], None)).collect();
     let refused: Vec<Response> = definitions
         .iter()
         .map(|definition| bulk.post("/syncs", &json!({ "syncedInstanceUri": definition })))
