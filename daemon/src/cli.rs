@@ -8,6 +8,7 @@ mod pair;
 mod peers;
 mod serve;
 mod status;
+mod user;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -66,6 +67,13 @@ enum Command {
     Pair(PairArgs),
     /// List values that were set at the same time on several devices, and which of them holds
     Conflicts(ReadArgs),
+    /// Say who may call the Bulk shapes (`/api/bulk/2.0`): add, list or remove users of the configuration file
+    ///
+    /// As long as there are no users, the Bulk shapes ask for no password. With users, callers send
+    /// `Authorization: Basic` with SITE\USER:PASSWORD or USER:PASSWORD. A daemon that follows the file takes a change
+    /// without a restart. Comments and order of the file stay.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Print the OpenAPI document of everything the daemon serves; none needs to run
     Openapi,
 }
@@ -180,6 +188,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Peers(args) => args.client().and_then(|client| peers::run(&client, args.json)),
         Command::Pair(args) => args.read.client().and_then(|client| pair::run(&client, &args)),
         Command::Conflicts(args) => args.client().and_then(|client| conflicts::run(&client, args.json)),
+        Command::User(command) => user::run(command),
         Command::Openapi => output::document(&crate::http::openapi::text()).map_err(Failure::from),
     };
     match done {

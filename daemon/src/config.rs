@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 
+use crate::bulk::callback::Allowed;
+use crate::bulk::users::User;
 use crate::escape::Escaped;
 pub use watch::{Reload, Watch, WatchError, watch};
 
@@ -21,6 +23,11 @@ pub use watch::{Reload, Watch, WatchError, watch};
 pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7470);
 /// Where peers call, when nothing else is said: every address of both families.
 pub const DEFAULT_PEER: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 7471);
+/// The space for staged and exported Bulk data, when nothing else is said: sixteen syncs of the largest size.
+pub const DEFAULT_BULK_STORAGE: u64 = 4 << 30;
+/// What may change without a restart.
+const LIVE_KEYS: [&str; 8] =
+    ["name", "connect", "log", "api.hosts", "api.allow_uids", "bulk.callbacks", "bulk.storage", "bulk.users"];
 /// The folder under the platform's own data and configuration folders.
 const PROGRAM: &str = "quire";
 const CONFIG_FILE: &str = "config.toml";
@@ -152,6 +159,9 @@ pub struct Layer {
     pub api_hosts: Option<Given<Vec<String>>>,
     pub api_allow_uids: Option<Given<Vec<u32>>>,
     pub cyan_anchors: Option<Given<Anchors>>,
+    pub bulk_callbacks: Option<Given<Allowed>>,
+    pub bulk_storage: Option<Given<u64>>,
+    pub bulk_users: Option<Given<Vec<User>>>,
     pub remarks: Vec<String>,
 }
 
@@ -182,6 +192,12 @@ pub struct Config {
     pub api_allow_uids: Vec<u32>,
     /// How long the anchors of field apps are.
     pub cyan_anchors: Anchors,
+    /// Where callbacks of Bulk syncs may go.
+    pub bulk_callbacks: Allowed,
+    /// Bytes that staged and exported Bulk data may take on disk together.
+    pub bulk_storage: u64,
+    /// Who may call the Bulk shapes; none: everybody who may call at all.
+    pub bulk_users: Vec<User>,
     remarks: Vec<String>,
     sources: BTreeMap<&'static str, Source>,
     loader: Loader,
@@ -225,7 +241,10 @@ impl Config {
         self.log = new.log;
         self.api_hosts.clone_from(&new.api_hosts);
         self.api_allow_uids.clone_from(&new.api_allow_uids);
-        for key in ["name", "connect", "log", "api.hosts", "api.allow_uids"] {
+        self.bulk_callbacks.clone_from(&new.bulk_callbacks);
+        self.bulk_storage = new.bulk_storage;
+        self.bulk_users.clone_from(&new.bulk_users);
+        for key in LIVE_KEYS {
             self.sources.insert(key, new.source(key).clone());
         }
         restart.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
@@ -239,6 +258,8 @@ impl Config {
             && (self.log, self.log_format, self.api_auth) == (other.log, other.log_format, other.api_auth)
             && self.cyan_anchors == other.cyan_anchors
             && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
+            && (&self.bulk_callbacks, self.bulk_storage) == (&other.bulk_callbacks, other.bulk_storage)
+            && self.bulk_users == other.bulk_users
     }
 }
 
@@ -293,6 +314,9 @@ impl Loader {
             api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
             api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
             cyan_anchors: pick!("cyan.anchors", cyan_anchors, Anchors::Full),
+            bulk_callbacks: pick!("bulk.callbacks", bulk_callbacks, Allowed::default()),
+            bulk_storage: pick!("bulk.storage", bulk_storage, DEFAULT_BULK_STORAGE),
+            bulk_users: pick!("bulk.users", bulk_users, Vec::new()),
             remarks: file.remarks.clone(),
             sources: merge.sources,
             loader: self.clone(),
@@ -315,12 +339,46 @@ impl Loader {
         }
     }
 
+    /// The file that a daemon with the same flags and environment reads, whether or not it exists; none without a
+    /// home folder and `--config`.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The users that the file names; none where there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn file_users(&self) -> Result<Vec<User>, ConfigError> {
+        let layer = match &self.file {
+            Some(path) => file::layer(path, false)?,
+            None => Layer::default(),
+        };
+        Ok(layer.bulk_users.map(|given| given.value).unwrap_or_default())
+    }
+
     fn file_layer(&self) -> Result<Layer, ConfigError> {
         match &self.file {
             Some(path) => file::layer(path, self.file_named),
             None => Ok(Layer::default()),
         }
     }
+}
+
+/// The text of a configuration file; none when there is no such file.
+///
+/// # Errors
+/// When it is no regular file, too large, no UTF-8, or the system refuses.
+pub fn file_text(path: &Path) -> Result<Option<String>, ConfigError> {
+    file::text(path)
+}
+
+/// Whether a daemon would take this text as the content of the file at `path`.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn check_text(path: &Path, text: &str) -> Result<(), ConfigError> {
+    file::parse(path, text).map(drop)
 }
 
 /// Collects where each value came from while picking it.

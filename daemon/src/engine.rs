@@ -1,15 +1,16 @@
 //! The one owner of the replica: a thread that commits whatever waits as one group, and answers after the
 //! sync. Callers hold a handle; none is known to it.
 
+mod bulk;
 mod readers;
 mod tenants;
 mod types;
 mod writer;
 
 pub use types::{
-    Changed, ConflictView, DateRange, EngineError, Event, Ingested, ItemView, MarkingFilter, MarkingsAction,
-    MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter, NodeName, NodePut, PeerRecord,
-    SpaceView, Synchronized, TokenPut, WindowPage,
+    Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
+    MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
+    NodeName, NodePut, PeerRecord, RecordsOf, ShelfRow, SpaceView, Synchronized, TokenPut, WindowPage,
 };
 
 use std::collections::{BTreeMap, HashMap};

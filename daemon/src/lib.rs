@@ -14,6 +14,8 @@ pub mod store;
 pub mod transport;
 
 #[cfg(feature = "server")]
+pub mod bulk;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;

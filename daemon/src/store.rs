@@ -49,6 +49,9 @@ pub enum StoreError {
     /// A value has a form this version does not read.
     #[error("the store's row {0} cannot be read by this version")]
     Unreadable(String),
+    /// What was to be written with the rest of a transaction cannot be kept: nothing of it is.
+    #[error("the store does not take it: {0}")]
+    Refused(String),
     /// The folder or file cannot be used.
     #[error("the store at {path} cannot be opened: {reason}")]
     Open {

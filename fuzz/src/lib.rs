@@ -2,6 +2,8 @@
 //! `check` with what it makes up; `protocol/tests/seeds.rs` calls it, on any toolchain, with every committed seed.
 
 pub mod anchor;
+pub mod bulk_definition;
+pub mod bulk_filter;
 pub mod form;
 pub mod json;
 mod members;

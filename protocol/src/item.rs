@@ -194,8 +194,20 @@ pub fn members(
     naming: Naming,
     resolve: Resolve<'_>,
 ) -> Map<String, Value> {
-    let mut place = place_values(projection, resolve).into_iter();
     let mut out = Map::with_capacity(kind.members().len());
+    put_members(&mut out, kind, projection, naming, resolve);
+    out
+}
+
+/// Puts the [`members`] of an item to a map, which may hold others.
+pub fn put_members(
+    out: &mut Map<String, Value>,
+    kind: Kind,
+    projection: &Projection,
+    naming: Naming,
+    resolve: Resolve<'_>,
+) {
+    let mut place = place_values(projection, resolve).into_iter();
     for member in kind.members() {
         let value = match member.role {
             Role::RowId => Value::from(naming.row_id),
@@ -207,7 +219,6 @@ pub fn members(
         };
         out.insert(member.name.to_owned(), value);
     }
-    out
 }
 
 /// One value as JSON, of a member or of the place.

@@ -381,6 +381,20 @@ pub fn key_of(projection: &Projection) -> Option<NodeKey> {
     }
 }
 
+/// The type of a node, also of one that has no id.
+pub fn type_of(projection: &Projection) -> Option<String> {
+    match (key_of(projection), projection.get("type")) {
+        (Some(key), _) => Some(key.ty),
+        (None, Some(Register::Text(ty))) => Some(ty.clone()),
+        _ => None,
+    }
+}
+
+/// What a node says under `props`.
+pub fn properties(projection: &Projection, resolve: Resolve<'_>) -> Map<String, Value> {
+    props::shown(projection, resolve)
+}
+
 fn text(projection: &Projection, name: &str, resolve: Resolve<'_>) -> Option<String> {
     match projection.get(name)? {
         Register::Text(text) => Some(text.clone()),

@@ -6,7 +6,6 @@ pub mod coerce;
 pub mod contract;
 pub mod date;
 pub mod error;
-pub mod escape;
 pub mod forms;
 pub mod json;
 mod media;

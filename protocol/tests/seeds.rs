@@ -43,3 +43,13 @@ fn forms_mean_the_same_when_written_again() {
 fn anchors_come_back_as_the_same_clock() {
     each("anchor", invariant::anchor::check);
 }
+
+#[test]
+fn filters_are_read_or_refused_in_their_place() {
+    each("bulk_filter", invariant::bulk_filter::check);
+}
+
+#[test]
+fn definitions_are_refused_or_read_again_as_shown() {
+    each("bulk_definition", invariant::bulk_definition::check);
+}

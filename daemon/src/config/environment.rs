@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::bulk::callback::{Allowed, Place};
+
 use super::{ConfigError, Given, Layer, Source, value};
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -23,8 +25,15 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         api_hosts: list(variable, "QUIRE_API_HOSTS", value::host)?,
         api_allow_uids: list(variable, "QUIRE_API_ALLOW_UIDS", value::uid)?,
         cyan_anchors: one(variable, "QUIRE_CYAN_ANCHORS", value::anchors)?,
+        bulk_callbacks: list(variable, "QUIRE_BULK_CALLBACKS", Place::parse)?.map(allowed),
+        bulk_storage: one(variable, "QUIRE_BULK_STORAGE", value::storage)?,
+        bulk_users: None,
         remarks: Vec::new(),
     })
+}
+
+fn allowed(given: Given<Vec<Place>>) -> Given<Allowed> {
+    Given { value: Allowed::new(given.value), source: given.source }
 }
 
 /// A path, which need not be text.

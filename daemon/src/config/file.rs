@@ -13,6 +13,8 @@
 //! hosts = ["books.example"]
 //! ```
 
+mod user;
+
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -21,11 +23,13 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::bulk::callback::{Allowed, Place};
+
 use super::{ConfigError, Given, Layer, Source, environment, value};
 
 /// A configuration is a page of text; a bigger file is a mistake and must not cost memory.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), peer, name, discovery, connect, log, log_format, cyan.anchors";
+const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
 
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
@@ -36,6 +40,15 @@ pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError>
             Ok(Layer { remarks, ..parse(path, &text)? })
         }
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Layer::default()),
+        Err(error) => Err(unreadable(path, error.to_string())),
+    }
+}
+
+/// The whole text; none when there is no such file.
+pub(super) fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+    match open(path) {
+        Ok(file) => read(path, file, &mut Vec::new()).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(path, error.to_string())),
     }
 }
@@ -79,7 +92,8 @@ fn place(path: &Path, text: &str, offset: usize) -> Source {
     Source::File { path: path.to_owned(), line, column }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Layer, ConfigError> {
+/// What a file with this text says.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, ConfigError> {
     // The first mistake is the one to mend; what follows often comes from it.
     let (table, errors) = DeTable::parse_recoverable(text);
     let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
@@ -105,6 +119,7 @@ impl Reader<'_> {
             match value.get_ref() {
                 DeValue::Table(inner) if full == "api" => self.table("api.", inner)?,
                 DeValue::Table(inner) if full == "cyan" => self.table("cyan.", inner)?,
+                DeValue::Table(inner) if full == "bulk" => self.table("bulk.", inner)?,
                 _ => self.entry(&full, key.span().start, value)?,
             }
         }
@@ -144,6 +159,12 @@ impl Reader<'_> {
                 let list = self.list(found, |item| self.uid(item))?;
                 put(list, &mut self.layer.api_allow_uids, source.clone())
             }
+            "bulk.callbacks" => {
+                let list = self.list(found, |item| self.string(item, Place::parse))?;
+                put(Allowed::new(list), &mut self.layer.bulk_callbacks, source.clone())
+            }
+            "bulk.storage" => put(self.bytes(found)?, &mut self.layer.bulk_storage, source.clone()),
+            "bulk.users" => put(self.users(found)?, &mut self.layer.bulk_users, source.clone()),
             _ => {
                 let reason = format!("there is no key {key:?}; the keys are {KEYS}");
                 return Err(ConfigError::Bad { at: source, reason });
@@ -162,7 +183,11 @@ impl Reader<'_> {
     }
 
     fn bad(&self, found: &Spanned<DeValue<'_>>, reason: String) -> ConfigError {
-        ConfigError::Bad { at: place(self.path, self.text, found.span().start), reason }
+        self.bad_at(found.span().start, reason)
+    }
+
+    fn bad_at(&self, offset: usize, reason: String) -> ConfigError {
+        ConfigError::Bad { at: place(self.path, self.text, offset), reason }
     }
 
     fn wrong_type(&self, found: &Spanned<DeValue<'_>>, wanted: &str) -> ConfigError {
@@ -190,6 +215,15 @@ impl Reader<'_> {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
                 .map_err(|_| self.bad(found, format!("{} is not a user id", number.as_str()))),
             _ => Err(self.wrong_type(found, "a numeric user id")),
+        }
+    }
+
+    fn bytes(&self, found: &Spanned<DeValue<'_>>) -> Result<u64, ConfigError> {
+        match found.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+                .map_err(|_| self.bad(found, format!("{} is not a number of bytes", number.as_str()))),
+            DeValue::String(_) => self.string(found, value::storage),
+            _ => Err(self.wrong_type(found, "a number of bytes, or a string such as \"4GiB\",")),
         }
     }
 

@@ -97,6 +97,87 @@ fn a_bad_file_is_refused_with_its_place() {
     }
 }
 
+/// The hash of some password.
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
+
+#[test]
+fn bulk_has_callbacks_storage_and_users() {
+    let none = from_file("").unwrap();
+    assert_eq!(none.bulk_callbacks, Allowed::default());
+    assert_eq!((none.bulk_storage, none.bulk_users.len()), (4 * 1024 * 1024 * 1024, 0));
+    let text = format!(
+        "[bulk]\ncallbacks = ['10.0.0.0/8', 'Hooks.example']\nstorage = '500 MiB'\n[[bulk.users]]\nname = 'bob'\n\
+         site = 'Acme'\npassword = '{HASH}'\n[[bulk.users]]\nname = 'bob'\nsite = ''\npassword = '{HASH}'\n"
+    );
+    let config = from_file(&text).unwrap();
+    assert!(config.bulk_callbacks.has_host("hooks.example"));
+    assert!(!config.bulk_callbacks.has_address("127.0.0.1".parse().unwrap()));
+    assert_eq!(config.bulk_storage, 500 << 20);
+    let users: Vec<_> =
+        config.bulk_users.iter().map(|user| (user.name.as_str(), user.site.as_str())).collect();
+    assert_eq!(users, [("bob", "Acme"), ("bob", "")]);
+    assert!(matches!(config.source("bulk.users"), Source::File { line: 4, .. }));
+    let empty = from_file("bulk.callbacks = []\nbulk.storage = 1_000").unwrap();
+    assert_eq!((empty.bulk_callbacks, empty.bulk_storage), (Allowed::new(Vec::new()), 1000));
+}
+
+#[test]
+fn bulk_in_the_environment_wins_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    std::fs::write(&path, "[bulk]\ncallbacks = ['a.example']\nstorage = 1\n").unwrap();
+    let variables = [("QUIRE_BULK_CALLBACKS", "::1, 10.0.0.5"), ("QUIRE_BULK_STORAGE", "2TiB")];
+    let config = loader(Layer::default(), Some(path), &variables).unwrap().load().unwrap();
+    assert!(config.bulk_callbacks.has_address("10.0.0.5".parse().unwrap()));
+    assert!(!config.bulk_callbacks.has_host("a.example"));
+    assert_eq!(
+        (config.bulk_storage, config.source("bulk.storage")),
+        (2 << 40, &Source::Environment("QUIRE_BULK_STORAGE"))
+    );
+    for (name, bad) in [("QUIRE_BULK_CALLBACKS", "10.0.0.1/8"), ("QUIRE_BULK_STORAGE", "much")] {
+        let error = loader(Layer::default(), None, &[(name, bad)]).unwrap_err().to_string();
+        assert!(error.starts_with(name), "{error}");
+    }
+}
+
+#[test]
+fn a_bad_bulk_section_is_refused_with_its_place_and_without_the_password() {
+    let user = |rest: &str| format!("[[bulk.users]]\n{rest}\n");
+    let twice = user(&format!("name = 'a'\nsite = 'S'\npassword = '{HASH}'"));
+    let cases = [
+        ("[bulk]\ncallback = []".to_owned(), "c.toml:2:1: there is no key \"bulk.callback\""),
+        ("[bulk]\ncallbacks = ['x', 'http://x']".to_owned(), "c.toml:2:19: \"http://x\" is not an address"),
+        ("[bulk]\nstorage = -1".to_owned(), "c.toml:2:11: -1 is not a number of bytes"),
+        ("[bulk]\nstorage = '4 apples'".to_owned(), "c.toml:2:11: \"4 apples\" is not a number of bytes"),
+        ("[bulk]\nstorage = '99999999999TiB'".to_owned(), "is not a number of bytes"),
+        ("[bulk]\nstorage = 1.5".to_owned(), "a number of bytes, or a string"),
+        ("bulk = 3".to_owned(), "c.toml:1:1: there is no key \"bulk\""),
+        ("[bulk]\nusers = 'bob'".to_owned(), "c.toml:2:9: [[bulk.users]] belongs here"),
+        ("[bulk]\nusers = ['bob']".to_owned(), "c.toml:2:10: { name"),
+        (user("name = 'a'"), "c.toml:1:1: the user \"a\" has no password"),
+        (user("name = 'a:b'"), "c.toml:2:8: a user name has no `:`"),
+        (user("name = ''"), "c.toml:2:8: is empty"),
+        (user("name = 'a'\nsite = 'b\\c'"), "c.toml:3:8: a site has no"),
+        (user("name = 'a'\npasword = 'hunter2hunter2'"), "c.toml:3:1: a user has no key \"pasword\""),
+        (
+            user("name = 'a'\npassword = 'hunter2hunter2'"),
+            "c.toml:3:12: is not the argon2id hash of a password",
+        ),
+        (user("name = 'a'\npassword = 7"), "c.toml:3:12: a string in quotes"),
+        (user(&format!("password = '{HASH}'")), "c.toml:1:1: a user has no name"),
+        (
+            format!("{twice}{}", twice.replace("'S'", "'s'")),
+            "c.toml:5:1: the user \"a\" of site \"s\" is set twice",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = from_file(&text).unwrap_err();
+        assert!(error.contains(expected) && error.starts_with("c.toml:"), "{text:?} gave {error:?}");
+        assert!(!error.contains("hunter2") && !error.contains("argon2id$"), "{error}");
+    }
+}
+
 #[test]
 fn what_is_no_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -188,9 +269,14 @@ fn a_changed_file_is_followed() {
     let (tx, mut reloads) = tokio::sync::mpsc::channel(8);
     let _watch = watch(&config, tx).unwrap();
 
-    std::fs::write(&path, "name = 'two'\npeer = '[::]:9'\nconnect = ['a:1']\n").unwrap();
+    std::fs::write(
+        &path,
+        "name = 'two'\npeer = '[::]:9'\nconnect = ['a:1']\n[bulk]\nstorage = 7\ncallbacks = []\n",
+    )
+    .unwrap();
     let Reload::Changed { config: now, restart } = next(&mut reloads) else { panic!("refused") };
     assert_eq!((now.name.as_str(), now.connect.len()), ("two", 1));
+    assert_eq!((now.bulk_storage, &now.bulk_callbacks), (7, &Allowed::new(Vec::new())));
     assert_eq!((now.peer, restart), (DEFAULT_PEER, vec!["peer"]));
 
     std::fs::write(&path, "name = 3\n").unwrap();
@@ -199,8 +285,14 @@ fn a_changed_file_is_followed() {
 
     // Editors write a new file and put it in the place of the old one.
     let new = folder.path().join("c.toml~");
-    std::fs::write(&new, "name = 'three'\n").unwrap();
+    let user = format!("[[bulk.users]]\nname = 'bob'\npassword = '{HASH}'\n");
+    std::fs::write(&new, format!("name = 'three'\n{user}")).unwrap();
     std::fs::rename(&new, &path).unwrap();
     let Reload::Changed { config: now, restart } = next(&mut reloads) else { panic!("refused") };
     assert_eq!((now.name.as_str(), now.connect.len(), restart.len()), ("three", 0, 0));
+    assert_eq!((now.bulk_users.len(), now.bulk_storage), (1, DEFAULT_BULK_STORAGE));
+
+    std::fs::write(&path, "name = 'three'\n").unwrap();
+    let Reload::Changed { config: now, .. } = next(&mut reloads) else { panic!("refused") };
+    assert!(now.bulk_users.is_empty());
 }

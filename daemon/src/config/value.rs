@@ -111,3 +111,43 @@ pub fn switch(text: &str) -> Result<bool, String> {
 pub fn uid(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| format!("{text:?} is not a numeric user id"))
 }
+
+/// Bytes: a number alone or with `KiB`, `MiB`, `GiB` or `TiB`, such as `4GiB`.
+pub fn storage(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is not a number of bytes, such as 4GiB, 500MiB or 1073741824");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(bad)?;
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "kib" => 10,
+        "mib" => 20,
+        "gib" => 30,
+        "tib" => 40,
+        _ => return Err(bad()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(bad)
+}
+
+/// A user of the Bulk shapes. Basic ends the name at `:` and the site at `\`, so neither is part of one.
+pub fn user_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("a user name cannot be empty".to_owned())
+    } else {
+        basic_part("user name", text)
+    }
+}
+
+/// A site of the Bulk shapes; empty for any.
+pub fn site(text: &str) -> Result<String, String> {
+    basic_part("site", text)
+}
+
+fn basic_part(what: &str, text: &str) -> Result<String, String> {
+    if text.len() > MAX_NAME_BYTES {
+        Err(format!("a {what} has at most {MAX_NAME_BYTES} bytes, this one has {}", text.len()))
+    } else if text.chars().any(|c| is_unsafe(c) || c == ':' || c == '\\') {
+        Err(format!("a {what} has no `:`, `\\` or control characters"))
+    } else {
+        Ok(text.to_owned())
+    }
+}

@@ -5,6 +5,7 @@ use quire_protocol::domain::Kind;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, Rights};
 use quire_protocol::node::NodeKey;
+use quire_protocol::shapes::bulk::rule::UpdateRule;
 use quire_protocol::shapes::model::{Answer, Item};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -298,6 +299,70 @@ pub enum MessageAction {
     /// These come, or change.
     Put(Vec<NodePut>),
 }
+
+/// What is exported and imported (REFERENCE A).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordsOf {
+    /// Reading activities, and each change of a marking. What is imported are reading activities.
+    Activities,
+    /// Markings, removed ones too.
+    Markings,
+    /// Accounts.
+    Contacts,
+    /// Nodes that are there.
+    Nodes {
+        /// Of this tenant.
+        space: Space,
+        /// Of this type.
+        ty: String,
+    },
+}
+
+/// Rows to be imported, in one transaction.
+pub struct ImportPut {
+    /// What the rows are.
+    pub into: RecordsOf,
+    /// Key by which a row is known; without one it is that of the object (`syncGuid`, `AccountId`, a node's names).
+    pub identifier: Option<String>,
+    /// Update rules by key; [`UpdateRule::Always`] for the others.
+    pub rules: Vec<(String, UpdateRule)>,
+    /// A row that names several items changes all of them; otherwise it is rejected.
+    pub all_matches: bool,
+    /// Index of the first row in its sync.
+    pub first: u64,
+    /// Names the sync: new items that bring no GUID are given one of it and their index.
+    pub seed: Vec<u8>,
+    /// Values by key.
+    pub rows: Vec<Map<String, Value>>,
+    /// The moment, for dates of nodes that were not sent; decides nothing.
+    pub now: String,
+    /// Makes the rows of the shelf that are to be on disk with the edits, or not at all. It runs in the writer: it must
+    /// be short.
+    pub shelve: Box<dyn FnOnce(&[Imported]) -> Vec<ShelfRow> + Send>,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It is a new item.
+    Created,
+    /// It changed what was there.
+    Updated,
+    /// It said nothing new.
+    Unchanged,
+    /// It could not be used, and wrote nothing.
+    Rejected {
+        /// The documented status code.
+        code: &'static str,
+        /// Why, for people.
+        message: String,
+        /// Keys of the values that are at fault.
+        keys: Vec<String>,
+    },
+}
+
+/// A name on the shelf, and what it is to hold; `None` takes it off.
+pub type ShelfRow = (Vec<u8>, Option<Vec<u8>>);
 
 /// One key of one item that holds more than one value.
 #[derive(Clone, Debug, PartialEq)]

@@ -21,8 +21,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    EngineError, Event, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeName,
-    NodePut, Shared, TokenPut,
+    EngineError, Event, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction,
+    MessagePut, NodeName, NodePut, Shared, ShelfRow, TokenPut,
 };
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -133,6 +133,14 @@ pub(super) enum Command {
         put: Box<TokenPut>,
         reply: Reply<Map<String, Value>>,
     },
+    Import {
+        put: Box<ImportPut>,
+        reply: Reply<Vec<Imported>>,
+    },
+    Shelve {
+        rows: Vec<ShelfRow>,
+        reply: Reply<()>,
+    },
     /// Ends the sitting, so that readers see what was answered.
     Show {
         done: SyncSender<()>,
@@ -155,6 +163,11 @@ impl Command {
                 MessageAction::Remove(names) => names.len() <= FEW_ITEMS,
                 MessageAction::Put(nodes) => nodes.len() <= FEW_ITEMS,
             },
+            Command::Import { .. } => false,
+            Command::Shelve { rows, .. } => {
+                let bytes = |(name, value): &ShelfRow| name.len() + value.as_ref().map_or(0, Vec::len);
+                rows.len() <= FEW_ITEMS && rows.iter().map(bytes).sum::<usize>() <= FEW_BYTES
+            }
             _ => true,
         }
     }
@@ -515,6 +528,8 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
         }
         Command::PutMessage { put, reply } => react(reactions, reply, batch.put_message(&put), success),
         Command::PutToken { put, reply } => react(reactions, reply, batch.put_token(&put), success),
+        Command::Import { put, reply } => react(reactions, reply, batch.import(*put), success),
+        Command::Shelve { rows, reply } => react(reactions, reply, batch.shelve(&rows), success),
         Command::Show { .. } | Command::Stop { .. } => Ok(()),
     }
 }

@@ -18,13 +18,30 @@ pub(super) fn complete(stored: Stored, record: impl Fn(u32, u64) -> Result<(Reco
         Stored::Bare(bare) => bare,
     };
     let (records, row_id) = records(bare, record)?;
-    let projection = match &records[..] {
+    let changes = references(&records, bare);
+    Ok(DocRow { row_id, changes, snapshot: None, projection: said_by(&records)? })
+}
+
+/// What an item says that is nothing but its creation, without the names of its changes, and the arrival of the
+/// creation.
+pub(super) fn read_bare(
+    bare: Bare,
+    record: impl Fn(u32, u64) -> Result<(Record, u64)>,
+) -> Result<(DocRow, u64)> {
+    let last = std::cell::Cell::new(0);
+    let noted = |log, seq| record(log, seq).inspect(|(_, arrival)| last.set(*arrival));
+    let (records, row_id) = records(bare, noted)?;
+    let row = DocRow { row_id, projection: said_by(&records)?, ..DocRow::default() };
+    Ok((row, last.get()))
+}
+
+fn said_by(records: &[Record]) -> Result<Projection> {
+    let projection = match records {
         [seed, creation] => project_bare(&creation.payload, Some(&seed.payload)),
         [creation] => project_bare(&creation.payload, None),
         _ => None,
     };
-    let projection = projection.ok_or_else(|| damaged(&records))?;
-    Ok(DocRow { row_id, changes: references(&records, bare), snapshot: None, projection })
+    projection.ok_or_else(|| damaged(records))
 }
 
 /// The records of a bare item, and the arrival of the first.

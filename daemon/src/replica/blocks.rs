@@ -229,7 +229,7 @@ pub(super) fn blocks_after(
 pub struct Inflated {
     pub lo: u64,
     pub arrival: u64,
-    log: Incarnation,
+    pub log: Incarnation,
     pack: Pack,
 }
 

@@ -259,7 +259,17 @@ impl Batch<'_, '_> {
         sync_guid: &str,
         account: Option<i64>,
     ) -> Result<Option<(SpaceNo, DocRow)>> {
-        let doc = DocId::of(ItemKind::Marking, sync_guid);
+        self.held(ItemKind::Marking, sync_guid, account)
+    }
+
+    /// The item of an identity, in that account or in any.
+    pub(super) fn held(
+        &mut self,
+        kind: ItemKind,
+        identity: &str,
+        account: Option<i64>,
+    ) -> Result<Option<(SpaceNo, DocRow)>> {
+        let doc = DocId::of(kind, identity);
         let names = Arc::clone(&self.replica.mirror.names);
         for (number, space) in names.spaces() {
             let wanted = account.is_none_or(|account| space.account_number() == Some(account));

@@ -7,7 +7,7 @@ use quire_protocol::node::{self, NodeKey, Told, beginning, differences, guid, ke
 
 use super::Batch;
 use super::batch::unwritable;
-use super::edit::Target;
+use super::edit::{Done, Target};
 use super::nodes::{node_etag, node_item};
 use super::tree::{branches, by_guid, found, parent_of};
 use super::view::read_blob;
@@ -16,7 +16,7 @@ use crate::store::keys::SpaceNo;
 use crate::store::rows::DocRow;
 
 /// What may be known of a document before an edit.
-type Known = Option<(DocId, DocRow)>;
+pub(super) type Known = Option<(DocId, DocRow)>;
 
 impl Batch<'_, '_> {
     /// Creates a node, or writes what differs from it; gives it.
@@ -88,7 +88,7 @@ impl Batch<'_, '_> {
         Ok(self.write_present(target, row, edit)?.row)
     }
 
-    fn nodes_of(&self, space: SpaceNo, name: &NodeName) -> Result<Vec<DocId>, EngineError> {
+    pub(super) fn nodes_of(&self, space: SpaceNo, name: &NodeName) -> Result<Vec<DocId>, EngineError> {
         Ok(match name {
             NodeName::Guid(guid) => found(&*self.rows, by_guid(space, guid))?,
             NodeName::Key(key) => vec![key.doc()],
@@ -110,7 +110,7 @@ impl Batch<'_, '_> {
     }
 
     /// Which node is meant: the one of its type and id, else of its `nodeId`, else a new one.
-    fn identify(&mut self, space: SpaceNo, put: &NodePut) -> Result<(String, Known), EngineError> {
+    pub(super) fn identify(&mut self, space: SpaceNo, put: &NodePut) -> Result<(String, Known), EngineError> {
         let (key, given) = (NodeKey::of(&put.members, "type", "id"), guid(&put.members, "nodeId"));
         let by_guid = match given {
             Some(guid) => self.find_node(space, &NodeName::Guid(guid.to_owned()))?,
@@ -150,6 +150,19 @@ impl Batch<'_, '_> {
         row: Option<DocRow>,
         put: &NodePut,
     ) -> Result<ItemView, EngineError> {
+        let doc = Target { space, kind: ItemKind::Node, identity }.doc();
+        let done = self.write_told(space, identity, row, put)?;
+        self.shown_node(space, doc, &done.row)
+    }
+
+    /// Writes a node of which it is known whether it is here.
+    pub(super) fn write_told(
+        &mut self,
+        space: SpaceNo,
+        identity: &str,
+        row: Option<DocRow>,
+        put: &NodePut,
+    ) -> Result<Done, EngineError> {
         let target = Target { space, kind: ItemKind::Node, identity };
         let doc = target.doc();
         let told = Told { members: &put.members, textual: put.textual, revives: put.revives, now: &put.now };
@@ -172,11 +185,10 @@ impl Batch<'_, '_> {
         if let Some((to, _)) = moved.and_then(|(_, register)| node::read_move(register)) {
             self.check_move(space, doc, to.as_ref())?;
         }
-        let done = match row {
-            None => self.create(target, edit)?,
-            Some(row) => self.write_present(target, row, edit)?,
-        };
-        self.shown_node(space, doc, &done.row)
+        match row {
+            None => self.create(target, edit),
+            Some(row) => self.write_present(target, row, edit),
+        }
     }
 
     /// Parts of a large value may still be in the open run, where reading does not look.

@@ -118,6 +118,12 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
+    /// Closes the open run when a record of it may have this arrival.
+    pub(super) fn seal_arrival(&mut self, arrival: i64) -> Result<()> {
+        let is_open = |open: &OpenRun| u64::try_from(arrival).is_ok_and(|arrival| arrival >= open.arrival);
+        if self.open.as_ref().is_some_and(is_open) { self.seal() } else { Ok(()) }
+    }
+
     /// Seals what fills pages. Records that do not fill the last one stay open.
     fn seal_pages(&mut self) -> Result<()> {
         let Some((open, last)) = self.seal_full()? else { return Ok(()) };

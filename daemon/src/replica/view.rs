@@ -21,6 +21,12 @@ use crate::store::keys::{Key, Kind, SpaceNo, last_number, sixteen};
 use crate::store::rows::{ArrivalRow, DocRow, Stored, decode, decode_doc};
 use crate::store::{Reader, Result, Rows};
 
+/// Gives a record by the number of its log and its number there, and its arrival.
+pub(super) type Near<'a> = &'a dyn Fn(u32, u64) -> Result<(Record, u64)>;
+
+/// What is done with each document; it ends the walk by breaking.
+pub(super) type VisitStored<'a> = &'a mut dyn FnMut(DocId, Stored, Near<'_>) -> Result<ControlFlow<()>>;
+
 /// A snapshot for reading.
 pub struct View {
     reader: Reader,
@@ -127,29 +133,68 @@ impl View {
         Ok(())
     }
 
-    /// Wanted documents in the order of their first records, so that each block is inflated once.
+    /// Wanted documents in the order of their first records.
     fn all(
         &self,
         space: SpaceNo,
         wanted: &dyn Fn(DocId) -> bool,
         each: &mut dyn FnMut(DocId, &DocRow) -> Result<()>,
     ) -> Result<()> {
+        let done = self.stored(space, wanted, &mut |doc, stored, near| {
+            each(doc, &complete(stored, near)?)?;
+            Ok(ControlFlow::Continue(()))
+        });
+        done.map(drop)
+    }
+
+    /// What is stored of wanted documents, in the order of their first records, so that each block is inflated once.
+    /// Breaks when `each` does.
+    pub(super) fn stored(
+        &self,
+        space: SpaceNo,
+        wanted: &dyn Fn(DocId) -> bool,
+        each: VisitStored<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let mut flow = ControlFlow::Continue(());
         for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
-            let number = self.mirror.names.log_number(log);
             blocks_after(&self.reader, space, log, 0, &mut |block| {
-                let block = Inflated::of(log, &block)?;
-                for (doc, seq) in block.docs().filter(|(doc, _)| wanted(*doc)) {
-                    let key = Key::of(Kind::Document).space(space).doc(doc);
-                    let Some(value) = self.reader.get(&key)? else { continue };
-                    let stored = decode_doc(&key, &value)?;
-                    if stored.begins_at(number, seq) {
-                        each(doc, &complete(stored, |log, seq| self.near(space, &block, log, seq))?)?;
-                    }
-                }
-                Ok(ControlFlow::Continue(()))
+                flow = self.stored_in(space, &Inflated::of(log, &block)?, wanted, each)?;
+                Ok(flow)
             })?;
+            if flow.is_break() {
+                break;
+            }
         }
-        Ok(())
+        Ok(flow)
+    }
+
+    fn stored_in(
+        &self,
+        space: SpaceNo,
+        block: &Inflated,
+        wanted: &dyn Fn(DocId) -> bool,
+        each: VisitStored<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let number = self.mirror.names.log_number(block.log);
+        let near = |log, seq| self.near(space, block, log, seq);
+        let mut begun = None;
+        for (doc, seq) in block.docs().filter(|(doc, _)| wanted(*doc)) {
+            if begun == Some((doc, seq)) {
+                continue;
+            }
+            let key = Key::of(Kind::Document).space(space).doc(doc);
+            let Some(value) = self.reader.get(&key)? else { continue };
+            let stored = decode_doc(&key, &value)?;
+            if !stored.begins_at(number, seq) {
+                continue;
+            }
+            // Behind a seed comes the creation, of which the row was just read.
+            begun = matches!(stored, Stored::Bare(bare) if bare.seed).then_some((doc, seq + 1));
+            if each(doc, stored, &near)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// A record that is mostly in the block at hand.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use quire_protocol::clock::Clock;
-use quire_protocol::document::{Projection, load, load_saved};
+use quire_protocol::document::{Document, Projection, load, load_saved};
 use quire_protocol::domain::Kind as ItemKind;
 use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::node::{node_id, page_members};
@@ -121,21 +121,27 @@ impl View {
     }
 
     fn past(&self, (space, doc): (SpaceNo, DocId), row: &DocRow, covered: &[bool]) -> Result<Projection> {
-        let damaged = |reason: String| StoreError::Damaged(reason);
         let skip = row.snapshot.as_ref().map_or(0, |(covered, _)| *covered as usize);
         let mut raws = Vec::new();
         for change in row.changes.iter().skip(skip) {
             raws.push(self.record(space, change.log, change.seq)?.payload);
         }
-        let loaded = match &row.snapshot {
-            Some((_, saved)) => load_saved(doc, saved, raws),
-            None => load(doc, raws),
-        };
-        let loaded = loaded.map_err(|error| damaged(error.to_string()))?;
+        let loaded = loaded(doc, row, raws)?;
         let wanted = |id: &ChangeId| {
             row.changes.iter().zip(covered).any(|(change, covered)| *covered && change.short == id.0[..8])
         };
         let base: Vec<ChangeId> = loaded.versions().into_iter().map(|v| v.change).filter(wanted).collect();
-        loaded.project_at(doc, &base).ok_or_else(|| damaged(format!("the history of document {doc}")))
+        loaded
+            .project_at(doc, &base)
+            .ok_or_else(|| StoreError::Damaged(format!("the history of document {doc}")))
     }
+}
+
+/// The document of a row: of its snapshot, and of the changes behind that.
+pub(super) fn loaded(doc: DocId, row: &DocRow, raws: Vec<Vec<u8>>) -> Result<Document> {
+    let loaded = match &row.snapshot {
+        Some((_, saved)) => load_saved(doc, saved, raws),
+        None => load(doc, raws),
+    };
+    loaded.map_err(|error| StoreError::Damaged(error.to_string()))
 }

@@ -27,6 +27,7 @@
 //! | message | `q` SPACE number | [`super::rows::MessageRow`] |
 //! | message name | `j` SPACE hash | its number |
 //! | application | `v` number | hash of the device that the number was given to |
+//! | shelf | `B` name | what a service of this daemon keeps under that name; never replicated |
 
 use quire_protocol::id::{DeviceId, DocId, Incarnation};
 
@@ -65,6 +66,7 @@ pub enum Kind {
     Message = b'q',
     MessageName = b'j',
     Application = b'v',
+    Shelf = b'B',
 }
 
 /// A key built part by part.

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::forms::FormError;
 use super::json::JsonError;
-use super::{MAX_MESSAGE, cut, escape};
+use super::xml::{encoded_name, push_text};
+use super::{MAX_MESSAGE, cut};
 
 /// An answer that is an error. The names of its members are fixed by Web API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,15 +138,15 @@ impl HttpError {
     }
 }
 
-/// `<name>text</name>`, or `<name />` for no text.
+/// `<name>text</name>`, or `<name />` for no text. What has no name, which .NET refuses, is `_`.
 fn element(name: &str, text: &str, xml: &mut String) {
-    let name = escape::local_name(name);
+    let name = if name.is_empty() { "_".to_owned() } else { encoded_name(name) };
     if text.is_empty() {
         xml.push_str(&format!("<{name} />"));
         return;
     }
     xml.push_str(&format!("<{name}>"));
-    escape::text(text, xml);
+    push_text(xml, text);
     xml.push_str(&format!("</{name}>"));
 }
 

@@ -11,6 +11,7 @@ mod write;
 use thiserror::Error;
 
 pub use escape::encoded_name;
+pub(crate) use escape::push_text;
 pub use read::{read, read_list};
 pub use write::{write, write_list};
 
