@@ -12,7 +12,8 @@ use tokio::sync::mpsc::channel;
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinHandle;
 
-use self::network::{Beacon, LiveNetwork};
+use self::network::{Beacon, Exchanges, LiveNetwork};
+use crate::bulk::{self, Bulk, BulkError};
 use crate::config::{self, Anchors, Config, Reload};
 use crate::discovery::{self, Advert};
 use crate::engine::{Engine, EngineError};
@@ -33,6 +34,9 @@ pub enum StartError {
     /// What is kept in it.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// What is kept of exports and imports.
+    #[error(transparent)]
+    Bulk(#[from] BulkError),
     /// The API token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -69,6 +73,7 @@ pub async fn run(config: Config, mut shutdown: Receiver<bool>) -> Result<(), Sta
 /// Everything that runs.
 struct Running {
     engine: Engine,
+    bulk: Bulk,
     peers: Peers,
     beacon: Beacon,
     rules: SharedRules,
@@ -88,6 +93,9 @@ impl Running {
         let rules = SharedRules::new(rules(api_at, config, ApiToken::load_or_create(&folder.token_file())?));
         let (peers, beacon) = meet(&engine, config, peer)?;
 
+        let exchanges = Arc::new(Exchanges::new(engine.clone(), peers.clone()));
+        let bulk = open_bulk(&engine, folder.path(), exchanges, vec![api_at, peer_at], config).await?;
+
         let ready = watch::Sender::new(false);
         let about = About {
             api: format!("http://{api_at}"),
@@ -106,7 +114,8 @@ impl Running {
             token_file: folder.token_file(),
         };
         let network = Arc::new(LiveNetwork::new(peers.clone(), beacon.clone()));
-        let app = router(Services { engine: engine.clone(), network, about: Arc::new(about) });
+        let app =
+            router(Services { engine: engine.clone(), bulk: bulk.clone(), network, about: Arc::new(about) });
         let stop_http = watch::Sender::new(false);
         let mut stopped = stop_http.subscribe();
         let until = async move {
@@ -115,7 +124,8 @@ impl Running {
         };
         let http = tokio::spawn(serve(api, app, rules.clone(), Limits::default(), until));
         ready.send_replace(true);
-        let mut running = Self { engine, peers, beacon, rules, ready, ready_file: None, stop_http, http };
+        let mut running =
+            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, http };
         match folder::write_ready(folder, &told) {
             Ok(file) => running.ready_file = Some(file),
             Err(error) => {
@@ -151,6 +161,7 @@ impl Running {
     fn adopt(&self, config: &Config) {
         logging::set_level(config.log);
         self.peers.set_connect(config.connect.clone());
+        self.bulk.adopt(bulk_options(config));
         let old = self.rules.load();
         let (hosts, allow_uids) = (config.api_hosts.clone(), config.api_allow_uids.clone());
         self.rules.store(Rules { hosts, allow_uids, ..Rules::clone(&old) });
@@ -161,6 +172,7 @@ impl Running {
         self.ready.send_replace(false);
         drop(self.ready_file.take());
         self.stop_http.send_replace(true);
+        self.bulk.stop();
         let http = async {
             if !self.http.is_finished() {
                 // Whatever its end was, it has ended.
@@ -179,6 +191,27 @@ async fn open(folder: &Path, name: &str) -> Result<Engine, StartError> {
     let (folder, name) = (folder.to_owned(), name.to_owned());
     let opened = tokio::task::spawn_blocking(move || Engine::open(&folder, &name)).await;
     Ok(opened.map_err(|_| StartError::Ended("engine"))??)
+}
+
+/// Reads what is kept of exports and imports, and goes on with what had not ended.
+async fn open_bulk(
+    engine: &Engine,
+    folder: &Path,
+    exchanges: Arc<Exchanges>,
+    own: Vec<SocketAddr>,
+    config: &Config,
+) -> Result<Bulk, StartError> {
+    let (engine, folder, options) = (engine.clone(), folder.to_owned(), bulk_options(config));
+    let opening = move || Bulk::start(engine, &folder, exchanges, own, options, Arc::new(now_ms));
+    Ok(tokio::task::spawn_blocking(opening).await.map_err(|_| StartError::Ended("bulk service"))??)
+}
+
+fn bulk_options(config: &Config) -> bulk::Options {
+    bulk::Options {
+        users: config.bulk_users.clone(),
+        callbacks: config.bulk_callbacks.clone(),
+        storage: config.bulk_storage,
+    }
 }
 
 /// Starts to accept, to dial and to be found.

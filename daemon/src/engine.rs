@@ -284,6 +284,24 @@ impl Engine {
         self.clocks_for(peer).iter().map(behind).sum()
     }
 
+    /// Records that the peer's disk has, as far as it said, and that are not here.
+    pub fn ahead_by(&self, peer: DeviceId) -> u64 {
+        let said = self.inner.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
+        let mirror = self.mirror();
+        let ahead = |(space, said): (Space, Clock)| said.ahead_of(&mirror.clock(&space));
+        said.unwrap_or_default().into_iter().map(ahead).sum()
+    }
+
+    /// Records of other devices' logs that are here.
+    pub fn received(&self) -> u64 {
+        let mirror = self.mirror();
+        let clocks = mirror.names.spaces().map(|(_, space)| mirror.clock(space));
+        let of_others = |clock: Clock| -> u64 {
+            clock.iter().filter(|(log, _)| *log != mirror.log).map(|(_, seq)| seq).sum()
+        };
+        clocks.map(of_others).sum()
+    }
+
     /// Records of this device's logs that were set aside.
     pub fn set_aside(&self, peer: DeviceId) -> u64 {
         self.view().ok().and_then(|view| view.set_aside(peer).ok()).unwrap_or(0)

@@ -7,7 +7,9 @@ use quire_protocol::id::{DeviceId, Space};
 use quire_protocol::identity::Rights;
 use tokio::sync::watch;
 
+use crate::bulk::{Exchange, PeerLink};
 use crate::discovery::{self, DiscoveryState};
+use crate::engine::Engine;
 use crate::http::network::{self, AcceptError, Invitation, InviteError, Network, PeerStatus};
 use crate::pairing::Pairing;
 use crate::peers::Peers;
@@ -53,6 +55,37 @@ impl Network for LiveNetwork {
         address: Option<String>,
     ) -> BoxFuture<'_, Result<PeerStatus, AcceptError>> {
         Box::pin(async move { self.pairing.accept(&code, address).await })
+    }
+}
+
+/// What a Bulk sync with a peer sees.
+pub(super) struct Exchanges {
+    engine: Engine,
+    peers: Peers,
+}
+
+impl Exchanges {
+    /// Looks at these.
+    pub(super) fn new(engine: Engine, peers: Peers) -> Self {
+        Self { engine, peers }
+    }
+}
+
+impl Exchange for Exchanges {
+    fn knows(&self, device: &str) -> bool {
+        let known = self.peers.status();
+        DeviceId::parse(device).is_some_and(|device| known.iter().any(|peer| peer.device == device))
+    }
+
+    fn link(&self, device: &str) -> Option<PeerLink> {
+        let device = DeviceId::parse(device)?;
+        let peer = self.peers.status().into_iter().find(|peer| peer.device == device)?;
+        let has = self.engine.ahead_by(device);
+        Some(PeerLink { connected: peer.connected, lacks: peer.behind_by, has })
+    }
+
+    fn sync_now(&self, device: &str) {
+        self.peers.sync_now(DeviceId::parse(device));
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use super::bodies::{self, BodyError};
+use super::bulk::overrides::Overrides;
 use super::caller::{Caller, Standing};
 use super::guard::{self, Rules, SharedRules};
 use super::problem::{Family, first_segment};
@@ -53,11 +54,13 @@ impl Door {
 
     /// Answers one request. Handlers find the [`Caller`] among its extensions and the body in memory.
     pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let admitted = admit(&parts, caller, &self.rules.load());
+        let overrides = Overrides::take(&mut parts);
         let asked = Asked::from(&parts);
-        let response = match admit(&parts, caller, &self.rules.load()) {
+        let response = match admitted {
             Err(refusal) => refusal,
-            Ok(()) => self.take(caller, parts, body, &asked).await,
+            Ok(()) => overrides.told(self.take(caller, parts, body, &asked).await),
         };
         let mut response = asked.negotiated(response);
         harden(&mut response);
@@ -75,7 +78,7 @@ impl Door {
                 if why != BodyError::TooSlow && !parts.headers.contains_key(EXPECT) {
                     tokio::spawn(bodies::linger(body));
                 }
-                return asked.family().refuse(why.status(), why.to_string());
+                return asked.family().refuse_body(why);
             }
         };
         parts.extensions.insert(caller);
@@ -150,7 +153,7 @@ pub(super) fn needs_token(path: &str) -> bool {
 fn unauthorized(family: Family) -> Response {
     let why = match family {
         Family::Native => "Send `Authorization: Bearer` with the content of the API token file.".to_owned(),
-        Family::Shape => "Authorization has been denied for this request.".to_owned(),
+        Family::Shape | Family::Bulk => "Authorization has been denied for this request.".to_owned(),
     };
     let mut response = family.refuse(StatusCode::UNAUTHORIZED, why);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -116,6 +116,15 @@ const BODY_REFUSALS: [(u16, &str); 3] = [
     (415, "The body's type or encoding is not supported here."),
 ];
 
+/// What is different of both for the Bulk shapes: the daemon itself may ask who calls, and a body that is too large is
+/// not found, since 413 is for storage space (REFERENCE A7).
+const BULK_REFUSALS: [(u16, &str); 1] = [(
+    401,
+    "Users are configured and this is none of them; or the bearer token is missing where a caller's user cannot be told.",
+)];
+const BULK_BODY_REFUSALS: [(u16, &str); 3] =
+    [BODY_REFUSALS[0], (404, "The body is larger than is taken here."), BODY_REFUSALS[2]];
+
 /// The one refusal without a body: the head was not even read to its end.
 const NO_BODY: u16 = 431;
 
@@ -154,9 +163,13 @@ impl Endpoint {
     /// Its answers and those that every endpoint gives, by status. What it says itself of a status goes first.
     #[must_use]
     pub fn replies(&self) -> Vec<Reply> {
-        let of_body: &[(u16, &str)] = if self.request.is_some() { &BODY_REFUSALS } else { &[] };
+        let (own, of_body): (&[(u16, &str)], _) = match Family::of(self.path) {
+            Family::Bulk => (&BULK_REFUSALS, &BULK_BODY_REFUSALS),
+            Family::Native | Family::Shape => (&[], &BODY_REFUSALS),
+        };
+        let of_body = of_body.iter().filter(|_| self.request.is_some());
         let mut replies = self.responses.to_vec();
-        for (status, about) in REFUSALS.iter().chain(of_body).copied() {
+        for (status, about) in own.iter().chain(&REFUSALS).chain(of_body).copied() {
             if !replies.iter().any(|own| own.status == status) {
                 replies.push(self.refusal(status, about));
             }
@@ -170,6 +183,7 @@ impl Endpoint {
             _ if status == NO_BODY => Reply::bare(status, about),
             Family::Native => Reply::problem(status, about),
             Family::Shape => Reply::error(status, about),
+            Family::Bulk => Reply::sentence(status, about),
         }
     }
 

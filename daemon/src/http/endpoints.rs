@@ -1,6 +1,7 @@
 //! The one table of endpoints: a file for each group. `router` joins handlers to them; OpenAPI, help pages, and answers for
 //! what is not served read them here.
 
+pub mod bulk;
 pub mod conflicts;
 pub mod health;
 pub mod help;
@@ -21,6 +22,10 @@ pub const GROUPS: &[&Group] = &[
     &tokens::GROUP,
     &nodes::GROUP,
     &messages::GROUP,
+    &bulk::objects::GROUP,
+    &bulk::exports::GROUP,
+    &bulk::imports::GROUP,
+    &bulk::syncs::GROUP,
     &spaces::GROUP,
     &markings::GROUP,
     &tenant_nodes::GROUP,

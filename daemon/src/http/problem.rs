@@ -1,4 +1,5 @@
-//! What refusals look like: RFC 9457 problems, but the errors of a Web API on the documented shapes (REFERENCE D8).
+//! What refusals look like: RFC 9457 problems, but on the documented shapes the errors of a Web API (REFERENCE D8), and
+//! on the Bulk shapes theirs (REFERENCE A6).
 
 use axum::Json;
 use axum::http::header::CONTENT_TYPE;
@@ -8,6 +9,9 @@ use quire_protocol::shapes::error::HttpError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::bodies::BodyError;
+use super::bulk::sentence;
+use super::endpoint::segments;
 use super::failure::shape_error;
 
 /// A problem as RFC 9457 has it.
@@ -73,14 +77,21 @@ pub enum Family {
     Native,
     /// The documented shapes: Web API errors.
     Shape,
+    /// The Bulk shapes and their discovery: JSON strings.
+    Bulk,
 }
 
 impl Family {
     /// The family of a path.
     #[must_use]
     pub fn of(path: &str) -> Self {
-        match first_segment(path).to_ascii_lowercase().as_str() {
-            "api" | "id" => Self::Shape,
+        let mut parts = segments(path);
+        let first = parts.next().unwrap_or_default();
+        let is = |part: &str, name: &str| part.eq_ignore_ascii_case(name);
+        match parts.next().unwrap_or_default() {
+            second if is(first, "api") && is(second, "bulk") => Self::Bulk,
+            _ if is(first, "id") => Self::Bulk,
+            _ if is(first, "api") => Self::Shape,
             _ => Self::Native,
         }
     }
@@ -91,7 +102,19 @@ impl Family {
         match self {
             Self::Native => Problem::new(status, why).into_response(),
             Self::Shape => shape_error(&HttpError::new(status.as_u16(), why)),
+            Self::Bulk => sentence::refusal(status, &why.into()),
         }
+    }
+
+    /// The refusal of a body. The Bulk shapes answer 404 to one that is too large, since 413 is for storage space there
+    /// (REFERENCE A7).
+    #[must_use]
+    pub fn refuse_body(self, why: BodyError) -> Response {
+        let status = match (self, why) {
+            (Self::Bulk, BodyError::TooLarge) => StatusCode::NOT_FOUND,
+            _ => why.status(),
+        };
+        self.refuse(status, why.to_string())
     }
 }
 
@@ -119,11 +142,33 @@ mod tests {
 
     #[test]
     fn documented_paths_have_web_api_errors_however_they_are_spelled() {
-        for path in ["/api", "/api/v1", "//API/synchronization/synchronize", "/id", "/ID/"] {
+        for path in ["/api", "/api/v1", "//API/synchronization/synchronize", "/api/bulky", "/api/x/bulk"] {
             assert_eq!(Family::of(path), Family::Shape, "{path}");
         }
-        for path in ["/", "", "/v1/status", "//v1/status", "/V1", "/v10", "/apiary", "/metrics", "/healthz"] {
+        for path in ["/api/bulk", "/API/BULK/2.0//contacts/fields", "//Api//Bulk/", "/id", "/ID/", "/id/none"]
+        {
+            assert_eq!(Family::of(path), Family::Bulk, "{path}");
+        }
+        for path in
+            ["/", "", "/v1/status", "//v1/status", "/V1", "/v10", "/apiary", "/metrics", "/bulk", "/healthz"]
+        {
             assert_eq!(Family::of(path), Family::Native, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_nowhere_to_be_found_in_bulk() {
+        let status = |family: Family, why: BodyError| family.refuse_body(why).status().as_u16();
+        assert_eq!(status(Family::Bulk, BodyError::TooLarge), 404);
+        assert_eq!(status(Family::Shape, BodyError::TooLarge), 413);
+        assert_eq!(status(Family::Native, BodyError::TooLarge), 413);
+        for (why, wanted) in [
+            (BodyError::Encoded, 415),
+            (BodyError::TooSlow, 408),
+            (BodyError::Crowded, 503),
+            (BodyError::Broken, 400),
+        ] {
+            assert_eq!(status(Family::Bulk, why), wanted);
         }
     }
 }

@@ -16,9 +16,10 @@ use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
 use super::{
-    conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
+    bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
     positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
+use crate::bulk::Bulk;
 use crate::engine::Engine;
 
 /// What the handlers work with.
@@ -26,6 +27,8 @@ use crate::engine::Engine;
 pub struct Services {
     /// The replica.
     pub engine: Engine,
+    /// Exports and imports.
+    pub bulk: Bulk,
     /// The peers.
     pub network: Arc<dyn Network>,
     /// This daemon.
@@ -50,8 +53,8 @@ pub struct About {
 /// The router, to be put behind the [`super::door::Door`].
 pub fn router(services: Services) -> Router {
     let mut table = Router::new();
-    for Route { endpoint, handler } in routes() {
-        table = table.route(endpoint.path, handler);
+    for Route { endpoint, handler } in routes().into_iter().chain(bulk::routes::routes()) {
+        table = table.route(endpoint.path, bulk::access::guarded(endpoint.path, handler, &services));
     }
     for path in documented_paths() {
         table = table.route(path, others(verbs(path)));
@@ -61,16 +64,16 @@ pub fn router(services: Services) -> Router {
 }
 
 /// An endpoint and what answers it.
-struct Route {
+pub(super) struct Route {
     endpoint: &'static Endpoint,
     handler: MethodRouter<Services>,
 }
 
-fn to<H: Handler<T, Services>, T: 'static>(endpoint: &'static Endpoint, handler: H) -> Route {
+pub(super) fn to<H: Handler<T, Services>, T: 'static>(endpoint: &'static Endpoint, handler: H) -> Route {
     Route { endpoint, handler: on(endpoint.verb.filter(), handler) }
 }
 
-/// Every endpoint with its handler.
+/// Every endpoint with its handler, but for those of the Bulk shapes, which have a list of their own.
 fn routes() -> Vec<Route> {
     use super::endpoints as of;
     vec![
@@ -121,7 +124,7 @@ fn routes() -> Vec<Route> {
 }
 
 fn documented_paths() -> BTreeSet<&'static str> {
-    endpoints::all().map(|endpoint| endpoint.path).filter(|path| Family::of(path) == Family::Shape).collect()
+    endpoints::all().map(|endpoint| endpoint.path).filter(|path| Family::of(path) != Family::Native).collect()
 }
 
 /// What a documented path answers to other methods than these. HEAD and OPTIONS are nothing special there (REFERENCE D2),
@@ -167,7 +170,8 @@ mod tests {
     fn each_endpoint_has_one_handler_and_each_handler_an_endpoint() {
         let name = |endpoint: &Endpoint| (endpoint.path, endpoint.verb.name());
         let mut defined: Vec<_> = endpoints::all().map(name).collect();
-        let mut joined: Vec<_> = routes().iter().map(|route| name(route.endpoint)).collect();
+        let mut joined: Vec<_> =
+            routes().iter().chain(&bulk::routes::routes()).map(|route| name(route.endpoint)).collect();
         defined.sort_unstable();
         joined.sort_unstable();
         assert_eq!(defined, joined);
@@ -178,7 +182,7 @@ mod tests {
         for endpoint in endpoints::all() {
             assert_eq!(needs_token(endpoint.path), endpoint.auth == Auth::Bearer, "{}", endpoint.path);
             assert_eq!(
-                Family::of(endpoint.path) == Family::Shape,
+                Family::of(endpoint.path) != Family::Native,
                 endpoint.auth == Auth::Shape,
                 "{}",
                 endpoint.path

@@ -42,6 +42,8 @@ pub struct Limits {
     pub native_body: usize,
     /// Of a body for a documented shape: some 50,000 markings, or one value of 16 MiB in any encoding.
     pub shape_body: usize,
+    /// Of a body for the Bulk shapes: "32 MB a staging POST" (REFERENCE A7).
+    pub bulk_body: usize,
     /// Bytes of all bodies together that are in memory at one time.
     pub body_memory: usize,
     /// Event streams at one time. A stream is a dashboard or a script.
@@ -61,6 +63,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(60),
             native_body: 1024 * 1024,
             shape_body: 64 * 1024 * 1024,
+            bulk_body: 32 * 1024 * 1024,
             body_memory: 128 * 1024 * 1024,
             streams: 16,
             stop_time: Duration::from_secs(3),
@@ -75,6 +78,7 @@ impl Limits {
         match family {
             Family::Native => self.native_body,
             Family::Shape => self.shape_body,
+            Family::Bulk => self.bulk_body,
         }
     }
 }

@@ -55,6 +55,7 @@ impl Asked {
             Family::Shape => {
                 shape_error(&HttpError::not_found(&self.full_uri(), Some(detail(self.uri.path()))))
             }
+            Family::Bulk => Family::Bulk.refuse(StatusCode::NOT_FOUND, ""),
         }
     }
 

@@ -20,14 +20,18 @@ const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 /// What a request's head says of the form of its answer.
 pub(super) fn wanted(headers: &HeaderMap) -> Answer {
     let one = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    negotiate(accepted(headers).as_deref(), one(ACCEPT_CHARSET), one(CONTENT_TYPE), one(REQUESTED_WITH))
+}
+
+/// Every `Accept` as one.
+pub(super) fn accepted(headers: &HeaderMap) -> Option<String> {
     let mut accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let joined = match (accepts.next(), accepts.next()) {
+    match (accepts.next(), accepts.next()) {
         (Some(first), Some(second)) => {
             Some([first, second].into_iter().chain(accepts).collect::<Vec<_>>().join(", "))
         }
         (first, _) => first.map(str::to_owned),
-    };
-    negotiate(joined.as_deref(), one(ACCEPT_CHARSET), one(CONTENT_TYPE), one(REQUESTED_WITH))
+    }
 }
 
 /// What a body says of an object.

@@ -22,7 +22,7 @@ use crate::engine::{EngineError, ImportPut, Imported, RecordsOf};
 use crate::store::StoreError;
 
 /// A value does not fit its field.
-const INVALID: &str = "ELQ-00040";
+const INVALID: &str = "ELQ-00032";
 /// What the row is known by is not in it.
 const MISSING: &str = "ELQ-00061";
 /// The row names something that is not held and cannot be made of it.

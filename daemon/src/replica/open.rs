@@ -118,7 +118,7 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    /// Closes the open run when a record of it may have this arrival.
+    /// Closes the open run when this arrival may be one of its records'.
     pub(super) fn seal_arrival(&mut self, arrival: i64) -> Result<()> {
         let is_open = |open: &OpenRun| u64::try_from(arrival).is_ok_and(|arrival| arrival >= open.arrival);
         if self.open.as_ref().is_some_and(is_open) { self.seal() } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! Records for exports: a flat map of each item, one by one out of one snapshot. What happened to markings is in
 //! `past.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
@@ -36,6 +36,9 @@ const PROPERTIES: usize = 2_000;
 /// Titles of books that are remembered while activities are written: they come in the order of their accounts, and
 /// nobody reads more books at a time.
 const TITLES: usize = 256;
+
+/// Longest title that is remembered, in bytes: a longer one is no title that people gave, and is read again.
+const MAX_TITLE: usize = 1024;
 
 /// Members of an activity's record besides those of its item.
 const MORE: usize = 8;
@@ -230,12 +233,14 @@ pub(super) struct Activity {
 pub(super) struct Activities<'v> {
     pub view: &'v View,
     titles: LruCache<(SpaceNo, i64), String>,
+    /// Of each log that was met: there are as many as devices were ever set up.
+    devices: HashMap<u32, Value>,
 }
 
 impl Activities<'_> {
     fn of(view: &View) -> Activities<'_> {
         let most = NonZeroUsize::new(TITLES).unwrap_or(NonZeroUsize::MIN);
-        Activities { view, titles: LruCache::new(most) }
+        Activities { view, titles: LruCache::new(most), devices: HashMap::new() }
     }
 
     fn write(mut self, each: Each<'_>) -> Result<()> {
@@ -287,6 +292,7 @@ impl Activities<'_> {
         let mut record = self.view.record_of(at, kind, row_id, projection);
         let book = record.get("bookID").and_then(Value::as_i64).unwrap_or(0);
         let title = self.title(at.0, book)?;
+        let device = self.device(activity.log);
         let when = record.get("Timestamp").cloned().unwrap_or_default();
         let mut put = |name: &str, value: Value| drop(record.insert(name.to_owned(), value));
         put("Activity.Id", activity.id.into());
@@ -296,13 +302,14 @@ impl Activities<'_> {
         put("Activity.Asset.Type", "Book".into());
         put("Activity.Asset.Name", title.into());
         put("Activity.Contact.Id", at.1.into());
-        put("Activity.Device", self.device(activity.log).into());
+        put("Activity.Device", device);
         Ok(each(record))
     }
 
-    fn device(&self, log: u32) -> Option<String> {
-        let certificate = self.view.mirror().certificates.get(&self.view.log_of(log))?;
-        Some(certificate.device.device().to_string())
+    fn device(&mut self, log: u32) -> Value {
+        let mirror = self.view.mirror();
+        let find = || mirror.certificates.get(&mirror.names.log(log)).map(|c| c.device.device().to_string());
+        self.devices.entry(log).or_insert_with(|| find().into()).clone()
     }
 
     /// The title of a book of the account; empty when it is not held.
@@ -321,6 +328,3 @@ impl Activities<'_> {
         Ok(title)
     }
 }
-
-/// Longest title that is remembered, in bytes: a longer one is no title that people gave, and is read again.
-const MAX_TITLE: usize = 1024;

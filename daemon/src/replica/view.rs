@@ -199,10 +199,11 @@ impl View {
 
     /// A record that is mostly in the block at hand.
     fn near(&self, space: SpaceNo, block: &Inflated, log: u32, seq: u64) -> Result<(Record, u64)> {
-        if block.holds(seq) {
+        let log = self.mirror.names.log(log);
+        if log == block.log && block.holds(seq) {
             return block.placed(seq);
         }
-        self.blocks.holding(&self.reader, space, self.mirror.names.log(log), seq)?.placed(seq)
+        self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)
     }
 
     /// Changes that arrived after `after`, oldest first.

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
+use quire_daemon::bulk::callback::Allowed;
+use quire_daemon::bulk::{Bulk, Exchange, Options, PeerLink};
 use quire_daemon::engine::Engine;
 use quire_daemon::http::network::{AcceptError, Discovery, Invitation, InviteError, Network, PeerStatus};
 use quire_daemon::http::router::{About, Services, router};
@@ -94,6 +96,7 @@ pub struct Desk {
     pub network: Arc<FakeNetwork>,
     pub ready: watch::Sender<bool>,
     router: Router,
+    _folder: tempfile::TempDir,
 }
 
 pub struct Answer {
@@ -116,6 +119,26 @@ impl Answer {
     }
 }
 
+/// Peers of which none is known.
+struct Nobody;
+
+impl Exchange for Nobody {
+    fn knows(&self, _: &str) -> bool {
+        false
+    }
+
+    fn link(&self, _: &str) -> Option<PeerLink> {
+        None
+    }
+
+    fn sync_now(&self, _: &str) {}
+}
+
+fn bulk(engine: &Engine, folder: &std::path::Path) -> Bulk {
+    let options = Options { users: Vec::new(), callbacks: Allowed::default(), storage: 1 << 20 };
+    Bulk::start(engine.clone(), folder, Arc::new(Nobody), Vec::new(), options, Arc::new(|| 0)).unwrap()
+}
+
 impl Desk {
     pub fn new() -> Self {
         let engine = Engine::in_memory("desk").unwrap();
@@ -128,8 +151,11 @@ impl Desk {
             short_anchors: false,
             ready: ready.subscribe(),
         };
-        let services = Services { engine: engine.clone(), network: network.clone(), about: Arc::new(about) };
-        Self { engine, network, ready, router: router(services) }
+        let folder = tempfile::tempdir().unwrap();
+        let bulk = bulk(&engine, folder.path());
+        let services =
+            Services { engine: engine.clone(), network: network.clone(), bulk, about: Arc::new(about) };
+        Self { engine, network, ready, router: router(services), _folder: folder }
     }
 
     pub async fn raw(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {

@@ -7,6 +7,7 @@ pub mod definition;
 pub mod failure;
 pub mod field;
 pub mod filter;
+pub mod media;
 pub mod object;
 pub mod rule;
 pub mod search;

@@ -24,6 +24,8 @@ pub enum Media {
     Web,
     /// JSON and XML: what Web API writes.
     WebAnswer,
+    /// JSON and CSV: rows of the Bulk shapes (REFERENCE A6).
+    Rows,
     /// A problem of RFC 9457.
     Problem,
     /// Plain text.
@@ -80,6 +82,7 @@ impl Media {
                 "application/x-www-form-urlencoded",
             ],
             Self::WebAnswer => &["application/json", "text/json", "application/xml", "text/xml"],
+            Self::Rows => &["application/json", "text/csv"],
             Self::Problem => &["application/problem+json"],
             Self::Text => &["text/plain"],
             Self::Html => &["text/html"],
@@ -111,5 +114,11 @@ impl Reply {
     #[must_use]
     pub const fn error(status: u16, about: &'static str) -> Self {
         Self::new(status, about, Body::new(Schema::HttpError, Media::WebAnswer))
+    }
+
+    /// A refusal of the Bulk shapes that is a sentence.
+    #[must_use]
+    pub const fn sentence(status: u16, about: &'static str) -> Self {
+        Self::new(status, about, Body::json(Schema::Sentence))
     }
 }

@@ -5,6 +5,8 @@ use quire_protocol::domain::{Kind, Member, Role, Type};
 use quire_protocol::shapes::contract::{Contract, Field, Form as ContractForm, NODE, NODE_REF, SYNC_NODE};
 use serde_json::{Map, Value, json};
 
+use crate::http::bulk::sentence::NOT_FOUND;
+
 /// Where definitions are, seen from within the OpenAPI document.
 pub const DEFINITIONS: &str = "#/components/schemas/";
 
@@ -24,6 +26,8 @@ pub enum Schema {
     ModelResult,
     /// A refusal in the form of a Web API (REFERENCE D8).
     HttpError,
+    /// A refusal of the Bulk shapes that is a sentence (REFERENCE A6).
+    Sentence,
     /// A refusal in the form of RFC 9457.
     Problem,
     /// An object of a documented class.
@@ -38,7 +42,7 @@ pub enum Schema {
 
 impl Schema {
     /// Those that others refer to; they are in every document.
-    pub const SHARED: [Self; 15] = [
+    pub const SHARED: [Self; 16] = [
         Self::Kind(Kind::Marking),
         Self::Kind(Kind::History),
         Self::Kind(Kind::Book),
@@ -50,6 +54,7 @@ impl Schema {
         Self::Model,
         Self::ModelResult,
         Self::HttpError,
+        Self::Sentence,
         Self::Problem,
         Self::Contract(&NODE),
         Self::Contract(&NODE_REF),
@@ -64,6 +69,7 @@ impl Schema {
             Self::Model => "SynchronizationModel",
             Self::ModelResult => "ApiResultOfSynchronizationModel",
             Self::HttpError => "HttpError",
+            Self::Sentence => "BulkSentence",
             Self::Problem => "Problem",
             Self::Contract(contract) => contract.name,
             Self::Contracts(contract) => contract.name,
@@ -80,6 +86,7 @@ impl Schema {
             Self::Model => model(),
             Self::ModelResult => model_result(),
             Self::HttpError => http_error(),
+            Self::Sentence => json!({ "type": "string", "examples": [NOT_FOUND] }),
             Self::Problem => problem(),
             Self::Contract(contract) | Self::Contracts(contract) => class(contract),
             Self::Text => json!({ "type": "string" }),

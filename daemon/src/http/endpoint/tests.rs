@@ -66,9 +66,16 @@ fn each_status_is_answered_once_and_in_the_familys_form() {
                 assert_eq!(refusal.status, NO_BODY);
                 continue;
             };
-            let native = Family::of(endpoint.path) == Family::Native;
-            let wanted = if native { Schema::Problem } else { Schema::HttpError };
-            assert_eq!(body.schema.name(), wanted.name(), "{} {}", endpoint.path, refusal.status);
+            let wanted = match (Family::of(endpoint.path), refusal.status) {
+                (Family::Native, _) => "Problem",
+                (Family::Shape, _) => "HttpError",
+                (Family::Bulk, 400) if !endpoint.parameters.is_empty() || endpoint.request.is_some() => {
+                    "BulkInvalid"
+                }
+                (Family::Bulk, 409) => "BulkConflict",
+                (Family::Bulk, _) => "BulkSentence",
+            };
+            assert_eq!(body.schema.name(), wanted, "{} {}", endpoint.path, refusal.status);
         }
     }
 }

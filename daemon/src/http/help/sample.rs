@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::example::{self, ENTRIES, example};
 use super::indent::indented;
 use super::pairs;
+use crate::http::bulk::rows::table;
 use crate::http::endpoint::Schema;
 use crate::http::endpoint::schema::DEFINITIONS;
 use crate::http::messages::documented;
@@ -28,6 +29,7 @@ pub(super) fn text(schema: Schema, media: &str) -> Result<String, &'static str> 
         "application/json" | "text/json" | "application/problem+json" => Ok(format!("{:#}", value(schema))),
         "application/xml" | "text/xml" => xml(schema).map(|text| indented(&text)),
         "application/x-www-form-urlencoded" => form(schema),
+        "text/csv" => csv(&value(schema)),
         "text/event-stream" => value(schema).as_str().map(str::to_owned).ok_or("It is a stream."),
         "text/html" => Err("It is a page for people."),
         _ => Err("It is plain text; the description says which."),
@@ -86,6 +88,22 @@ fn form(schema: Schema) -> Result<String, &'static str> {
         }
         _ => Err("It is not read from forms."),
     }
+}
+
+/// The rows of a list or of a page, as a table.
+fn csv(told: &Value) -> Result<String, &'static str> {
+    const NO_TABLE: &str = "It is no table.";
+    let rows: Vec<&Map<String, Value>> = told["items"]
+        .as_array()
+        .or(told.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .collect();
+    let names: Vec<String> = rows.first().ok_or(NO_TABLE)?.keys().cloned().collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.values().map(text).collect()).collect();
+    table(&names, &cells).map_err(|_| NO_TABLE)
 }
 
 struct Sampler {

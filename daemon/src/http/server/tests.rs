@@ -94,6 +94,8 @@ fn app(entered: &Arc<Notify>, release: &Arc<Notify>) -> Router {
         .route("/metrics", get(|| async { "metrics" }))
         .route("/api/hello", get(|| async { "hello" }))
         .route("/api/length", post(length))
+        .route("/api/bulk/length", post(length).delete(|| async { "deleted" }))
+        .route("/api/bulk/panic", get(|| async { panic_on_purpose() }))
         .route("/api/slow", get(slow))
         .route("/api/panic", get(|| async { panic_on_purpose() }))
 }
@@ -136,7 +138,13 @@ async fn every_answer_is_hardened_and_in_its_familys_form() {
         ("/metrics", &bearer, 200, "metrics"),
         ("/api/none", "", 404, "'http://localhost/api/none'.\",\"MessageDetail\":\"No type was found"),
         ("/none", "", 404, "application/problem+json"),
-        ("/id/none", "", 404, "\"Message\""),
+        ("/id/none", "", 404, "\r\n\r\n\"The requested resource was not found.\""),
+        ("/API//Bulk/none", "", 404, "\r\n\r\n\"The requested resource was not found.\""),
+        ("/api/bulk/none", "Accept: application/xml\r\n", 404, "application/json; charset=utf-8"),
+        ("/api/bulk/length", "", 405, "\r\n\r\n\"The requested resource does not support"),
+        ("/api/bulk/length", "", 405, "allow: POST,DELETE"),
+        ("/api/bulk/panic", "", 500, "\"The service has encountered an internal server error.\""),
+        ("/api/bulk/none", "X-HTTP-Status-Code-Override: 200\r\n", 200, "x-http-original-status-code: 404"),
         ("/v1/none", &bearer, 404, "application/problem+json"),
         ("/v1/length", &bearer, 405, "application/problem+json"),
         ("/api/length", "", 405, "The requested resource does not support http method 'GET'."),
@@ -148,6 +156,8 @@ async fn every_answer_is_hardened_and_in_its_familys_form() {
         ("/metrics", "Authorization: Bearer 00\r\n", 401, "www-authenticate: Bearer"),
         ("/", "", 401, "application/problem+json"),
         ("/api/hello", foreign, 403, "\"Message\""),
+        ("/id", foreign, 403, "\r\n\r\n\"Web pages of other origins may not call.\""),
+        ("/api/bulk/x", &format!("{foreign}X-HTTP-Status-Code-Override: 200\r\n"), 403, "\"Web pages"),
         ("/v1/status", foreign, 403, "application/problem+json"),
         ("/healthz", "Sec-Fetch-Site: cross-site\r\n", 403, "problem+json"),
         ("/api/hello", HOST, 400, "more than one Host"),
@@ -167,6 +177,18 @@ async fn every_answer_is_hardened_and_in_its_familys_form() {
         }
         assert!(!has(&answer, "access-control"), "{path} {more}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn only_a_post_of_the_bulk_shapes_may_be_another_method() {
+    let daemon = Daemon::start(Limits::default()).await;
+    let deleted = |path: &'static str, method: &'static str| {
+        let more = "X-HTTP-Method-Override: delete\r\nContent-Length: 0\r\nConnection: close\r\n";
+        daemon.tell(format!("{method} {path} HTTP/1.1\r\n{HOST}{more}\r\n"))
+    };
+    assert!(has(&deleted("/api/bulk/length", "POST").await, "\r\n\r\ndeleted"));
+    assert_eq!(status(&deleted("/api/bulk/length", "GET").await), 405);
+    assert!(has(&deleted("/api/length", "POST").await, "\r\n\r\nlength 0"));
 }
 
 #[tokio::test]
@@ -229,13 +251,20 @@ async fn a_length_beside_a_coding_cannot_smuggle_a_second_request() {
 
 #[tokio::test]
 async fn a_body_of_the_limit_is_taken_and_one_byte_more_is_not() {
-    let limits = Limits { native_body: 1000, shape_body: 5_000_000, ..Limits::default() };
+    let limits = Limits { native_body: 1000, shape_body: 5_000_000, bulk_body: 2000, ..Limits::default() };
     let daemon = Daemon::start(limits).await;
     let bearer = daemon.bearer();
-    for (path, limit, form) in
-        [("/v1/length", 1000, "application/problem+json"), ("/api/length", 5_000_000, "\"Message\"")]
-    {
-        for (size, wanted) in [(limit, 200), (limit + 1, 413)] {
+    for (path, limit, refused, form) in [
+        ("/v1/length", 1000, 413, "application/problem+json"),
+        ("/api/length", 5_000_000, 413, "\"Message\""),
+        (
+            "/api/bulk/length",
+            2000,
+            404,
+            "\"The requested resource was not found. The request's body is larger",
+        ),
+    ] {
+        for (size, wanted) in [(limit, 200), (limit + 1, refused)] {
             let body = "x".repeat(size);
             let head = format!("POST {path} HTTP/1.1\r\n{HOST}{bearer}Connection: close\r\n");
             let sized = daemon.tell(format!("{head}Content-Length: {size}\r\n\r\n{body}")).await;
