@@ -4,11 +4,14 @@
 //! [`network`] is a world of replicas and sessions in memory, for what only many seeds can show.
 
 pub mod app;
+pub mod bulk;
 pub mod clock;
+pub mod config;
 pub mod host;
 pub mod http;
 pub mod network;
 pub mod process;
 pub mod proxy;
+pub mod receiver;
 pub mod sample;
 pub mod wait;

@@ -20,6 +20,7 @@ const SHOWN_OF_A_REFUSAL: usize = 300;
 pub struct Client {
     address: String,
     bearer: Option<String>,
+    accept: Option<&'static str>,
     stream: BufReader<TcpStream>,
     request: Vec<u8>,
     last_use: Instant,
@@ -58,10 +59,16 @@ impl Client {
         Ok(Self {
             address: address.to_owned(),
             bearer,
+            accept: None,
             stream,
             request: Vec::new(),
             last_use: Instant::now(),
         })
+    }
+
+    /// The same, asking for answers of that type.
+    pub fn accepting(self, accept: Option<&'static str>) -> Self {
+        Self { accept, ..self }
     }
 
     /// Sends one request and reads its whole answer, whatever its status.
@@ -91,6 +98,9 @@ impl Client {
         write!(self.request, "{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address)?;
         if let Some(bearer) = &self.bearer {
             write!(self.request, "Authorization: Bearer {bearer}\r\n")?;
+        }
+        if let Some(accept) = self.accept {
+            write!(self.request, "Accept: {accept}\r\n")?;
         }
         if length > 0 {
             write!(self.request, "Content-Type: application/json\r\nContent-Length: {length}\r\n")?;

@@ -3,6 +3,7 @@
 pub mod apart;
 pub mod bulk;
 pub mod crowd;
+pub mod exports;
 pub mod first_sync;
 pub mod idle;
 pub mod live;
@@ -42,10 +43,12 @@ pub enum Measure {
     Idle,
     /// 100,000 nodes of a field app: messages, posts, windows.
     Nodes,
+    /// The Bulk shapes: 1,000,000 activities exported and downloaded, 10,000 markings imported.
+    Exports,
 }
 
 /// The measures that begin with a store of their own.
-const APART_FROM_THE_LOADED: [Measure; 3] = [Measure::Crowd, Measure::Idle, Measure::Nodes];
+const APART_FROM_THE_LOADED: [Measure; 4] = [Measure::Crowd, Measure::Idle, Measure::Nodes, Measure::Exports];
 
 /// What is shared by a run's measures.
 pub struct Bench<'a> {
@@ -150,6 +153,10 @@ impl Bench<'_> {
         if self.wants(Measure::Nodes) && kind == Kind::Quire {
             eprintln!("{kind:?}: nodes");
             nodes::measure(self, figures);
+        }
+        if self.wants(Measure::Exports) && kind == Kind::Quire {
+            eprintln!("{kind:?}: exports");
+            exports::measure(self, figures);
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::failure::{Context, Failure, Outcome, unusable};
 /// A program that has not ended this long after SIGTERM is killed and reported.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
+/// What `/proc/PID/clear_refs` takes for it (proc_pid_clear_refs(5)).
+const FORGET_PEAK: &str = "5";
+
 /// A child process that does not outlive the benchmark.
 pub struct Process {
     child: Child,
@@ -42,13 +45,28 @@ impl Process {
 
     /// Its resident memory (VmRSS), in MB of 1,000,000 bytes.
     pub fn resident_mb(&self) -> Outcome<f64> {
+        self.status_mb("VmRSS:")
+    }
+
+    /// Forgets what its resident memory was at its greatest.
+    pub fn forget_peak(&self) -> Outcome<()> {
+        let path = format!("/proc/{}/clear_refs", self.id());
+        fs::write(&path, FORGET_PEAK).while_doing(&format!("write {path}"))
+    }
+
+    /// Its greatest resident memory (VmHWM) since [`Process::forget_peak`], in MB of 1,000,000 bytes.
+    pub fn peak_mb(&self) -> Outcome<f64> {
+        self.status_mb("VmHWM:")
+    }
+
+    fn status_mb(&self, name: &str) -> Outcome<f64> {
         let path = format!("/proc/{}/status", self.id());
         let status = fs::read_to_string(&path).while_doing(&format!("read {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|digits| digits.parse::<f64>().ok());
-        kib.map(|kib| kib * 1024.0 / 1e6).ok_or_else(|| unusable(&path, "no VmRSS"))
+        kib.map(|kib| kib * 1024.0 / 1e6).ok_or_else(|| unusable(&path, format!("no {name}")))
     }
 
     /// Asks it to end and waits until it has.

@@ -3,6 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod bulk;
+mod bulk_callbacks;
+mod bulk_clients;
+mod bulk_crash;
+mod bulk_lists;
+mod bulk_peers;
+mod bulk_statuses;
 mod bytes;
 mod companions;
 mod cyan;

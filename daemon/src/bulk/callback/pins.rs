@@ -68,7 +68,7 @@ impl<'a, R: Resolve> Pins<'a, R> {
     async fn find(&self, target: &Target) -> Result<Vec<SocketAddr>, Unpinned> {
         let all = match target.literal() {
             Some(ip) => vec![SocketAddr::new(ip, target.port)],
-            None => self.resolve(target).await?,
+            None => self.resolve(target).await.map_err(|why| self.unfound(target, why))?,
         };
         let named = self.allowed.has_host(&target.host);
         let mut refused = None;
@@ -85,16 +85,25 @@ impl<'a, R: Resolve> Pins<'a, R> {
             Some(reason) if good.is_empty() => {
                 Err(Unpinned::NotAllowed(format!("{} {reason}", target.shown())))
             }
-            _ if good.is_empty() => Err(Unpinned::Unknown(format!("{} has no address", target.shown()))),
+            _ if good.is_empty() => Err(self.unfound(target, format!("{} has no address", target.shown()))),
             _ => Ok(good),
         }
     }
 
-    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Unpinned> {
+    /// A name that is not in the list is allowed by its addresses alone: without any it is not.
+    fn unfound(&self, target: &Target, why: String) -> Unpinned {
+        if self.allowed.has_host(&target.host) {
+            Unpinned::Unknown(why)
+        } else {
+            Unpinned::NotAllowed(format!("{} is not in bulk.callbacks, and {why}", target.shown()))
+        }
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, String> {
         match timeout(RESOLVE_TIME, self.resolver.resolve(&target.host, target.port)).await {
             Ok(Ok(addresses)) => Ok(addresses),
-            Ok(Err(error)) => Err(Unpinned::Unknown(format!("{} cannot be resolved: {error}", target.host))),
-            Err(_) => Err(Unpinned::Unknown(format!("{} is not resolved in time", target.host))),
+            Ok(Err(error)) => Err(format!("{} cannot be resolved: {error}", target.host)),
+            Err(_) => Err(format!("{} is not resolved in time", target.host)),
         }
     }
 
@@ -198,10 +207,9 @@ mod tests {
         found(&["nas"], &[], &["10.0.0.1"], "http://nas2:8/").await.unwrap_err();
         let mixed = found(&LOOPBACK, &[], &["10.0.0.1", "127.0.0.1", "::1"], "http://x/").await.unwrap();
         assert_eq!(mixed, ["127.0.0.1:80", "[::1]:80"]);
-        assert_eq!(
-            found(&LOOPBACK, &[], &[], "http://x/").await.unwrap_err(),
-            "unknown: x:80 has no address"
-        );
+        let unfound = found(&LOOPBACK, &[], &[], "http://x/").await.unwrap_err();
+        assert_eq!(unfound, "x:80 is not in bulk.callbacks, and x:80 has no address");
+        assert_eq!(found(&["x"], &[], &[], "http://x/").await.unwrap_err(), "unknown: x:80 has no address");
     }
 
     #[tokio::test]

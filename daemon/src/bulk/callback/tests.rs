@@ -278,10 +278,14 @@ async fn a_name_is_asked_once_for_all_attempts_and_redirects() {
 async fn an_unknown_name_is_asked_once_and_given_up() {
     let names = Names::default();
     let pace = Pace { times: PATIENT, backoff: &TWICE };
-    let called = call_named(&names, "http://gone.example/", &Allowed::default(), &[], &pace).await;
+    let rules = Allowed::new(vec![Place::parse("gone.example").unwrap()]);
+    let called = call_named(&names, "http://gone.example/", &rules, &[], &pace).await;
     let (reason, attempts) = failed(called);
     assert!(reason.contains("gone.example cannot be resolved") && attempts == 0, "{reason}");
     assert_eq!(*names.asked.lock().unwrap(), ["gone.example"]);
+    let called = call_named(&names, "http://gone.example/", &Allowed::default(), &[], &pace).await;
+    let Called::NotAllowed(reason) = called else { panic!("{called:?}") };
+    assert!(reason.starts_with("gone.example:80 is not in bulk.callbacks"), "{reason}");
 }
 
 #[tokio::test]
