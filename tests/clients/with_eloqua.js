@@ -1,7 +1,7 @@
 // The package `eloqua`, unmodified, against a running daemon.
 // usage: node with_eloqua.js ADDRESS MARKINGS
-// ADDRESS is the daemon's, MARKINGS how many it has. Says "ok" last; ends with an error where anything is not as it should
-// be.
+// ADDRESS is the daemon's, MARKINGS how many it has, of which three are red. Says "ok" last; ends with an error where
+// anything is not as it should be.
 'use strict';
 const assert = require('assert');
 const Eloqua = require('eloqua').default;
@@ -27,7 +27,7 @@ async function main() {
   const eloqua = client(address, 'pw');
 
   // It finds the base by itself.
-  const first = await eloqua.bulk.runExport('markings', 'some', FIELDS, "'{{Marking.Id}}' <= '3'");
+  const first = await eloqua.bulk.runExport('markings', 'some', FIELDS, "'{{Marking.Field(color)}}' = 'red'");
   assert.strictEqual(eloqua.baseUrl.replace(/\/$/, ''), address);
   assert.strictEqual(first.items.length, 3);
   assert.strictEqual(first.hasMore, false);

@@ -370,7 +370,7 @@ fn nodes_of_one_type_are_a_custom_object() {
     let drivers: BTreeSet<[&str; 2]> =
         drivers.iter().map(|row| [row["id"].as_str().unwrap(), row["driver"].as_str().unwrap()]).collect();
     assert_eq!(drivers, BTreeSet::from([["a", "Otto"], ["b", ""], ["d", "Anna"]]));
-    let field_app = desk.get(&format!("/api/nodes?tenantId={tenant}&type=truck")).expect(200).text();
+    let field_app = desk.get(&format!("/api/nodes?tenantId={tenant}&nodeType=truck")).expect(200).text();
     assert!(field_app.contains("Anna"), "{field_app}");
 }
 

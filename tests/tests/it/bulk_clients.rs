@@ -121,8 +121,10 @@ fn the_client_of_npm_streams_more_than_one_page() {
         );
     };
     let desk = Daemon::named("desk");
-    let markings: Vec<Value> =
-        (0..STREAMED).map(|_| json!({ "syncGuid": guid(), "AccountId": 3, "note": "ä" })).collect();
+    let color = |index: usize| if index < 3 { "red" } else { "blue" };
+    let markings: Vec<Value> = (0..STREAMED)
+        .map(|index| json!({ "syncGuid": guid(), "AccountId": 3, "note": "ä", "color": color(index) }))
+        .collect();
     App::new(3, 1).sync(&desk, &markings);
 
     let mut command = Command::new("node");
