@@ -211,6 +211,7 @@ fn bulk_options(config: &Config) -> bulk::Options {
         users: config.bulk_users.clone(),
         callbacks: config.bulk_callbacks.clone(),
         storage: config.bulk_storage,
+        active: bulk::limits::ACTIVE,
     }
 }
 

@@ -29,7 +29,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::channel::StaticKey;
 use crate::replica::{Mirror, Opening, Replica, View, cursor_candidates};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use writer::{Command, Job, Told, Writer};
 
 /// Name of the database within the data folder.
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub read: AtomicBool,
     /// The store as it is now; replaced when it had to be opened again.
     pub store: RwLock<Arc<Store>>,
+    /// The store is being opened again, or could not be: what stands in for it is empty.
+    pub reopening: AtomicBool,
     pub events: broadcast::Sender<Arc<Event>>,
 }
 
@@ -91,9 +93,10 @@ impl Engine {
         let mirror = replica.mirror();
         let acknowledged = acknowledged(&replica)?;
         let (events, _) = broadcast::channel(EVENTS);
-        let (unshown, read) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (unshown, read, reopening) =
+            (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let (mirror, store) = (RwLock::new(mirror), RwLock::new(store));
-        let shared = Arc::new(Shared { mirror, unshown, read, store, events });
+        let shared = Arc::new(Shared { mirror, unshown, read, store, reopening, events });
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let writer = Writer::new(replica, Arc::clone(&shared), path, name.to_owned());
         let thread =
@@ -161,7 +164,15 @@ impl Engine {
         // The mirror is taken first: what it names is then in the snapshot.
         let mirror = self.trust();
         let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));
+        if self.is_reopening() {
+            return Err(StoreError::Database("it is being opened again".to_owned()).into());
+        }
         Ok(View::new(store.read()?, mirror))
+    }
+
+    /// The store failed and is not open again: nothing can be read, and whoever holds a snapshot of it holds it up.
+    fn is_reopening(&self) -> bool {
+        self.inner.shared.reopening.load(Ordering::Acquire)
     }
 
     /// Hands a command to the writer and waits until its commit is on disk.

@@ -1,5 +1,6 @@
 //! Custom objects: types of nodes under numbers, and numbers for their fields. A number once given stays.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use quire_protocol::shapes::bulk::field::{self, Field};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::change::Change;
 use super::error::{BulkError, Result};
-use super::limits::MAX_CUSTOM_OBJECTS;
+use super::limits::{MAX_CUSTOM_OBJECTS, MAX_KEYS};
 use super::registry::CustomObject;
 use super::service::Inner;
 use crate::engine::{Engine, EngineError, RecordsOf};
@@ -22,15 +23,18 @@ const PROPERTY: &str = "props.";
 
 /// Gives a number to each type of nodes that has none.
 pub(super) async fn look(inner: &Arc<Inner>) -> Result<()> {
+    let _turn = inner.looking.lock().await;
     let types = blocking(inner, Engine::node_types).await?;
     inner
         .commit(move |registry, changes| {
-            let is_known = |space: &str, ty: &str| {
-                registry.custom.values().any(|known| known.space == space && known.ty == ty)
-            };
+            let known: HashSet<(&str, &str)> =
+                registry.custom.values().map(|known| (known.space.as_str(), known.ty.as_str())).collect();
             let mut counters = registry.counters.clone();
             let room = MAX_CUSTOM_OBJECTS.saturating_sub(registry.custom.len());
-            let new = types.into_iter().filter(|(space, ty)| !is_known(space.as_str(), ty)).take(room);
+            let new = types
+                .into_iter()
+                .filter(|(space, ty)| !known.contains(&(space.as_str(), ty.as_str())))
+                .take(room);
             for (space, ty) in new {
                 counters.custom += 1;
                 let keys = MEMBERS.map(str::to_owned).to_vec();
@@ -76,7 +80,7 @@ async fn add_keys(inner: &Arc<Inner>, number: u64, names: Vec<String>) -> Result
         .commit(move |registry, changes| {
             let mut object = registry.custom.get(&number).ok_or(BulkError::NotFound)?.clone();
             for name in names {
-                if !object.keys.contains(&name) {
+                if object.keys.len() < MAX_KEYS && !object.keys.contains(&name) {
                     object.keys.push(name);
                 }
             }

@@ -104,11 +104,21 @@ pub(super) struct Staged {
     /// Number of the upload, which names its file.
     pub upload: u64,
     pub rows: u64,
+    /// Rows that a sync which failed had imported: they are not done again, since somebody may have edited what they made.
+    #[serde(default)]
+    pub done: u64,
     pub bytes: u64,
     /// When it came, in milliseconds since 1970.
     pub at: i64,
     /// Who uploaded it.
     pub by: String,
+}
+
+impl Staged {
+    /// Rows that are still to be imported.
+    pub fn left(&self) -> u64 {
+        self.rows.saturating_sub(self.done)
+    }
 }
 
 /// A definition as it is kept.

@@ -10,7 +10,7 @@ use super::change::Change;
 use super::custom;
 use super::definition::{Definition, Named, Stamp, Way};
 use super::error::{BulkError, Result};
-use super::limits::{MAX_DEFINITIONS, MAX_GONE};
+use super::limits::{MAX_ALL_DEFINITIONS, MAX_DEFINITION, MAX_DEFINITIONS, MAX_GONE};
 use super::registry::Registry;
 use super::service::Inner;
 use super::users::Caller;
@@ -25,10 +25,11 @@ impl Inner {
     ) -> Result<Map<String, Value>> {
         let fields = custom::fields(self, object).await?;
         let draft = Draft::read(object, way == Way::Import, sent, &fields).map_err(BulkError::Invalid)?;
+        check_size(&draft)?;
         let stamp = Stamp::new(caller, self.now());
         self.commit(move |registry, changes| {
-            if registry.definitions.len() >= MAX_DEFINITIONS {
-                return Err(BulkError::Busy);
+            if registry.definitions.len() >= MAX_DEFINITIONS || !has_room(registry, &draft) {
+                return Err(BulkError::Full);
             }
             let mut counters = registry.counters.clone();
             let id = counters.definitions.entry(format!("{object}/{}", way.word())).or_default();
@@ -53,9 +54,13 @@ impl Inner {
         let fields = custom::fields(self, named.object).await?;
         let is_import = named.way == Way::Import;
         let draft = Draft::read(named.object, is_import, sent, &fields).map_err(BulkError::Invalid)?;
+        check_size(&draft)?;
         let stamp = Stamp::new(caller, self.now());
         self.commit(move |registry, changes| {
             let old = registry.definition(named, stamp.at)?.clone();
+            if !has_room(registry, &draft) {
+                return Err(BulkError::Full);
+            }
             let changed = Definition { draft, used_at: stamp.at, updated: stamp, ..old };
             let shown = changed.shown(registry.bytes_of(&changed));
             changes.push(Change::definition(changed));
@@ -85,8 +90,7 @@ impl Inner {
                 Ok((uploads, forget_rows(registry, named, changes)))
             })
             .await?;
-        uploads.into_iter().for_each(|upload| self.files.remove_upload(upload));
-        exports.into_iter().for_each(|sync| self.files.remove_export(sync));
+        self.remove_files(uploads, exports);
         Ok(())
     }
 
@@ -101,9 +105,28 @@ impl Inner {
             Ok(())
         })
         .await?;
-        self.files.remove_export(id);
+        self.remove_files(Vec::new(), vec![id]);
         Ok(())
     }
+}
+
+fn check_size(draft: &Draft) -> Result<()> {
+    if weight(draft) <= MAX_DEFINITION {
+        return Ok(());
+    }
+    let constraint = format!("Must have at most {MAX_DEFINITION} bytes with the filter.");
+    Err(BulkError::invalid("fields", draft.fields.len(), constraint))
+}
+
+fn has_room(registry: &Registry, draft: &Draft) -> bool {
+    let all: usize = registry.definitions.values().map(|known| weight(&known.draft)).sum();
+    all + weight(draft) <= MAX_ALL_DEFINITIONS
+}
+
+/// Bytes of what a client wrote.
+fn weight(draft: &Draft) -> usize {
+    let fields: usize = draft.fields.iter().map(|(name, statement)| name.len() + statement.len()).sum();
+    fields + draft.name.len() + draft.filter.as_ref().map_or(0, String::len)
 }
 
 /// Of so many the first by name is forgotten: it is answered as if it never was.

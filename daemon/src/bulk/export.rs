@@ -71,10 +71,7 @@ fn rows(inner: &Arc<Inner>, sync: &Sync, named: Named, fields: &[Field]) -> Resu
     })?;
     match failed {
         None if !inner.is_stopping() => output.keep().map(Some),
-        stopped_or_failed => {
-            output.discard();
-            stopped_or_failed.map_or(Ok(None), Err)
-        }
+        stopped_or_failed => stopped_or_failed.map_or(Ok(None), Err),
     }
 }
 
@@ -133,17 +130,10 @@ impl Output {
     }
 
     fn keep(mut self) -> Result<Exported> {
-        if let Err(full) = self.reserved.grow(self.rows_file.bytes + self.index.bytes) {
-            self.discard();
-            return Err(full);
-        }
+        self.reserved.grow(self.rows_file.bytes + self.index.bytes)?;
+        // The rows last: an index without rows goes at the next start.
         let index = self.index.keep()?;
         let bytes = self.rows_file.keep()? + index;
         Ok(Exported { rows: self.rows, bytes, kept: true })
-    }
-
-    fn discard(self) {
-        self.index.drop_it();
-        self.rows_file.drop_it();
     }
 }

@@ -24,10 +24,11 @@ const PART: &str = ".part";
 #[derive(Clone, Debug)]
 pub(super) struct Files(PathBuf);
 
-/// A file that is written, and does not count before [`NewFile::keep`].
+/// A file that is written; it is gone again unless [`NewFile::keep`] puts it under its name.
 pub(super) struct NewFile {
     path: PathBuf,
-    file: BufWriter<File>,
+    /// None once it is kept.
+    file: Option<BufWriter<File>>,
     /// Bytes written.
     pub bytes: u64,
 }
@@ -51,16 +52,23 @@ impl Files {
 
     /// Begins a file.
     pub fn create(&self, path: PathBuf) -> io::Result<NewFile> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        if !self.0.is_dir() {
+            DirBuilder::new().mode(0o700).create(&self.0)?;
+            // What is kept in it must not go with it.
+            self.0.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
+        }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        Ok(NewFile { file: BufWriter::new(options.open(part(&path))?), path, bytes: 0 })
+        let file = Some(BufWriter::new(options.open(part(&path))?));
+        Ok(NewFile { file, path, bytes: 0 })
     }
 
+    /// Blocks on the disk.
     pub fn remove_upload(&self, number: u64) {
         remove(&self.upload(number));
     }
 
+    /// Blocks on the disk.
     pub fn remove_export(&self, sync: u64) {
         remove(&self.rows(sync));
         remove(&self.index(sync));
@@ -100,33 +108,39 @@ impl Files {
 impl NewFile {
     /// Writes a line.
     pub fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        self.file.write_all(line)?;
-        self.file.write_all(b"\n")?;
-        self.bytes += line.len() as u64 + 1;
-        Ok(())
+        self.raw(line)?;
+        self.raw(b"\n")
     }
 
     /// Writes as it is.
     pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        if let Some(file) = &mut self.file {
+            file.write_all(bytes)?;
+        }
         self.bytes += bytes.len() as u64;
         Ok(())
     }
 
     /// Puts it on the disk under its name.
-    pub fn keep(self) -> io::Result<u64> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
+    pub fn keep(mut self) -> io::Result<u64> {
+        if let Some(file) = &mut self.file {
+            file.flush()?;
+            file.get_ref().sync_all()?;
+        }
         fs::rename(part(&self.path), &self.path)?;
         if let Some(folder) = self.path.parent() {
             File::open(folder)?.sync_all()?;
         }
+        self.file = None;
         Ok(self.bytes)
     }
+}
 
-    /// Throws it away.
-    pub fn drop_it(self) {
-        remove(&part(&self.path));
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            remove(&part(&self.path));
+        }
     }
 }
 

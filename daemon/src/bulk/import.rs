@@ -1,7 +1,7 @@
 //! Running an import: staged rows become edits, some hundred in each transaction, which also says how far the import is.
 //! So after a crash it goes on with the first row that is not there, and none is there twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
@@ -17,7 +17,10 @@ use super::custom;
 use super::definition::Named;
 use super::error::{BulkError, Result};
 use super::files::read_line;
-use super::limits::{CHUNK_BYTES, CHUNK_ROWS, MAX_REJECTED_VALUE, MAX_REJECTS, MAX_UNKNOWN_FIELDS};
+use super::limits::{
+    CHUNK_BYTES, CHUNK_ROWS, MAX_REJECT, MAX_REJECTED_VALUE, MAX_REJECTS, MAX_UNKNOWN_FIELDS,
+    MAX_UNKNOWN_NAME,
+};
 use super::log::{Code, Item, Severity};
 use super::service::Inner;
 use super::shelf::{self, Row};
@@ -28,21 +31,20 @@ use crate::engine::{ImportPut, Imported, RecordsOf};
 /// Runs an import to its end, from the row on that it had come to.
 pub(super) async fn run(inner: &Arc<Inner>, sync: Sync, named: Named, fields: &[Field]) -> Outcome {
     let id = sync.id;
-    let mut unknown = BTreeSet::new();
-    let done = rows(inner, sync, named, fields, &mut unknown).await;
+    let done = rows(inner, sync, named, fields).await;
     let (now, so_far) = (inner.now(), inner.registry().sync(id).ok().cloned());
     match (done, so_far) {
         (Ok(false), _) => Outcome::Stopped,
-        (Ok(true), Some(sync)) => ended(&sync, named.object, &unknown, now),
+        (Ok(true), Some(sync)) => ended(&sync, named.object, now),
         (Err(error), sync) => Outcome::failed(now, "import", &error, sync.map(|sync| sync.progress)),
         (Ok(true), None) => Outcome::Stopped,
     }
 }
 
-fn ended(sync: &Sync, object: Object, unknown: &BTreeSet<String>, now: i64) -> Outcome {
+fn ended(sync: &Sync, object: Object, now: i64) -> Outcome {
     let Progress { rows, created, updated, rejected, .. } = sync.progress;
     let mut logs = vec![Code::STAGED.count(sync.staged_rows(), now)];
-    logs.extend(unknown.iter().map(|name| Code::IGNORED.with(&[name], now).as_(Severity::Warning)));
+    logs.extend(sync.unknown.iter().map(|name| Code::IGNORED.with(&[name], now).as_(Severity::Warning)));
     if rows == 0 {
         logs.push(Code::NOTHING.count(0, now).as_(Severity::Warning));
         return Outcome::Ended { status: Status::Warning, logs, exported: None };
@@ -53,7 +55,7 @@ fn ended(sync: &Sync, object: Object, unknown: &BTreeSet<String>, now: i64) -> O
     let weight = if rejected > 0 { Severity::Warning } else { Severity::Information };
     logs.push(Code::REJECTED.count(rejected, now).as_(weight));
     logs.push(Code::FIELDS_REJECTED.count(rejected, now).as_(weight));
-    let status = if rejected > 0 || !unknown.is_empty() { Status::Warning } else { Status::Success };
+    let status = if rejected > 0 || !sync.unknown.is_empty() { Status::Warning } else { Status::Success };
     Outcome::Ended { status, logs, exported: None }
 }
 
@@ -67,19 +69,13 @@ fn codes(object: Object) -> (Code, Code) {
 }
 
 /// All rows; false when the daemon stops.
-async fn rows(
-    inner: &Arc<Inner>,
-    mut sync: Sync,
-    named: Named,
-    fields: &[Field],
-    unknown: &mut BTreeSet<String>,
-) -> Result<bool> {
+async fn rows(inner: &Arc<Inner>, mut sync: Sync, named: Named, fields: &[Field]) -> Result<bool> {
     let plan = Plan::of(inner, &sync, named, fields)?;
     let mut first = 0;
     for staged in sync.staged.clone() {
-        let skip = sync.progress.rows.saturating_sub(first).min(staged.rows);
-        first += staged.rows;
-        let mut lines = open(inner, staged.upload, skip).await?;
+        let skip = sync.progress.rows.saturating_sub(first).min(staged.left());
+        first += staged.left();
+        let mut lines = open(inner, staged.upload, staged.done + skip).await?;
         loop {
             if inner.is_stopping() {
                 return Ok(false);
@@ -89,7 +85,7 @@ async fn rows(
             if chunk.is_empty() {
                 break;
             }
-            sync = plan.import(inner, sync, chunk, unknown).await?;
+            sync = plan.import(inner, sync, chunk).await?;
         }
     }
     Ok(true)
@@ -132,6 +128,8 @@ async fn blocking<T: Send + 'static>(
 struct Plan {
     into: RecordsOf,
     columns: Vec<Column>,
+    /// Keys by the names of fields in lower case, of which no two are the same.
+    keys: HashMap<String, String>,
     identifier: Option<String>,
     rules: Vec<(String, UpdateRule)>,
     all_matches: bool,
@@ -149,6 +147,7 @@ impl Plan {
             identifier: draft.identifier.as_deref().and_then(key),
             rules: columns.iter().map(|column| (column.key.clone(), draft.rule_of(&column.name))).collect(),
             all_matches: draft.is_updating_multiple_matched_records,
+            keys: columns.iter().map(|column| (column.name.to_lowercase(), column.key.clone())).collect(),
             columns,
         })
     }
@@ -157,11 +156,10 @@ impl Plan {
     async fn import(
         &self,
         inner: &Arc<Inner>,
-        sync: Sync,
+        mut sync: Sync,
         chunk: Vec<Map<String, Value>>,
-        unknown: &mut BTreeSet<String>,
     ) -> Result<Sync> {
-        let rows = chunk.iter().map(|row| self.by_key(row, unknown)).collect();
+        let rows = chunk.iter().map(|row| self.by_key(row, &mut sync.unknown)).collect();
         let names: Vec<(String, String)> =
             self.columns.iter().map(|column| (column.key.clone(), column.name.clone())).collect();
         let (first, seed) = (sync.progress.rows, sync.id.to_be_bytes().to_vec());
@@ -184,19 +182,16 @@ impl Plan {
         Ok(sync)
     }
 
-    /// A row by the keys of its fields. Names are compared without letter case where none is exact.
+    /// A row by the keys of its fields. Names are compared without letter case.
     fn by_key(&self, row: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Map<String, Value> {
         let mut by_key = Map::new();
         for (name, value) in row {
-            let exact = self.columns.iter().find(|column| column.name == *name);
-            let column =
-                exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)));
-            match column {
-                Some(column) => {
-                    by_key.insert(column.key.clone(), value.clone());
+            match self.keys.get(&name.to_lowercase()) {
+                Some(key) => {
+                    by_key.insert(key.clone(), value.clone());
                 }
                 None if unknown.len() < MAX_UNKNOWN_FIELDS => {
-                    unknown.insert(name.chars().take(MAX_REJECTED_VALUE).collect());
+                    unknown.insert(name.chars().take(MAX_UNKNOWN_NAME).collect());
                 }
                 None => {}
             }
@@ -253,18 +248,53 @@ fn told(
     told
 }
 
-/// A row with its long values cut: the client has them whole.
+/// A row with its long values cut, and without its last members if it is still too long: the client has it whole.
 fn shortened(row: &Map<String, Value>) -> Map<String, Value> {
-    let short = |value: &Value| match value {
-        Value::String(text) if text.chars().nth(MAX_REJECTED_VALUE).is_some() => {
-            Value::from(text.chars().take(MAX_REJECTED_VALUE).collect::<String>())
+    let (mut short, mut bytes) = (Map::new(), 0);
+    for (name, value) in row {
+        let (name, value) = (cut(name), short_value(value));
+        bytes += name.len() + value.as_str().map_or(0, str::len);
+        if bytes > MAX_REJECT {
+            break;
         }
+        short.insert(name, value);
+    }
+    short
+}
+
+fn short_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => cut(text).into(),
+        Value::Array(_) | Value::Object(_) => cut(&value.to_string()).into(),
         other => other.clone(),
-    };
-    row.iter().map(|(name, value)| (name.clone(), short(value))).collect()
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_REJECTED_VALUE).collect()
 }
 
 /// What an import that failed had done.
 pub(super) fn done_so_far(progress: Progress, now: i64) -> Item {
     Code::PROCESSED.count(progress.rows, now)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_rejected_row_is_repeated_in_short() {
+        let list: Vec<u32> = (0..100_000).collect();
+        let mut row = json!({ "a": "b", "n": 1, "long": "é".repeat(5_000), "list": list });
+        for i in 0..1_000 {
+            row[format!("member {i}")] = "x".repeat(100).into();
+        }
+        let short = shortened(row.as_object().unwrap());
+        assert_eq!((&short["a"], &short["n"]), (&json!("b"), &json!(1)));
+        assert_eq!(short["long"], "é".repeat(MAX_REJECTED_VALUE));
+        assert_eq!(short["list"].as_str().unwrap().len(), MAX_REJECTED_VALUE);
+        assert!(Value::from(short).to_string().len() < 2 * MAX_REJECT);
+    }
 }

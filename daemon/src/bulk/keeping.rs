@@ -95,7 +95,7 @@ pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<()> {
                 Ok(())
             })
             .await?;
-        inner.files.remove_export(id);
+        inner.remove_files(Vec::new(), vec![id]);
     }
     Ok(())
 }
@@ -122,7 +122,10 @@ async fn forget_staging(inner: &Arc<Inner>, named: super::definition::Named, now
             Ok(old)
         })
         .await?;
-    uploads.into_iter().for_each(|staged| inner.files.remove_upload(staged.upload));
+    if !uploads.is_empty() {
+        tracing::warn!(%named, uploads = uploads.len(), "staged rows that nobody synced have outlived their time and are removed");
+    }
+    inner.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What the service knows, in memory: loaded once, changed only after the shelf has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use quire_protocol::id::Space;
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,17 @@ impl Registry {
     pub fn latest(&self, named: Named) -> Option<&Sync> {
         let has = |sync: &&Sync| sync.named() == Some(named) && sync.exported.is_some();
         self.syncs.values().rev().find(has)
+    }
+
+    /// Bytes of exported rows by definition.
+    pub fn exported_bytes(&self) -> HashMap<Named, u64> {
+        let mut bytes = HashMap::new();
+        for sync in self.syncs.values() {
+            if let Some(named) = sync.named() {
+                *bytes.entry(named).or_default() += sync.bytes();
+            }
+        }
+        bytes
     }
 
     /// Bytes on the disk that belong to a definition.

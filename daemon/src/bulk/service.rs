@@ -11,11 +11,11 @@ use tokio::sync::{Semaphore, watch};
 
 use super::callback::Allowed;
 use super::change::Change;
-use super::definition::{Named, Way};
+use super::definition::{Definition, Named, Way};
 use super::error::{BulkError, Result};
 use super::exchange::Exchange;
 use super::files::Files;
-use super::limits::ACTIVE;
+use super::limits::{CALLS, EXCHANGES, MAX_CALLS_WAITING};
 use super::registry::Registry;
 use super::staging::Upload;
 use super::sync::Sync;
@@ -36,6 +36,8 @@ pub struct Options {
     pub callbacks: Allowed,
     /// Bytes of staged and exported data on the disk, at most.
     pub storage: u64,
+    /// Syncs that run at one time; [`ACTIVE`](super::limits::ACTIVE) but in tests. Counts at the start alone.
+    pub active: usize,
 }
 
 /// Tells the time: milliseconds since 1970. It names dates and says when data was kept long enough.
@@ -65,6 +67,11 @@ pub(super) struct Inner {
     /// Held while a change goes to the shelf and then to memory.
     pub changing: tokio::sync::Mutex<()>,
     pub active: Semaphore,
+    pub exchanges: Semaphore,
+    pub calls: Semaphore,
+    pub calls_waiting: Semaphore,
+    /// Held while the nodes of all tenants are gone through for their types.
+    pub looking: tokio::sync::Mutex<()>,
     pub stopping: AtomicBool,
     pub stop: watch::Sender<bool>,
     pub clock: Clock,
@@ -96,7 +103,11 @@ impl Bulk {
             reserved: AtomicU64::new(0),
             registry: Mutex::new(registry),
             changing: tokio::sync::Mutex::new(()),
-            active: Semaphore::new(ACTIVE),
+            active: Semaphore::new(options.active),
+            exchanges: Semaphore::new(EXCHANGES),
+            calls: Semaphore::new(CALLS),
+            calls_waiting: Semaphore::new(CALLS + MAX_CALLS_WAITING),
+            looking: tokio::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
             stop: watch::Sender::new(false),
             clock,
@@ -119,6 +130,8 @@ impl Bulk {
         self.0.stopping.store(true, Ordering::Release);
         self.0.stop.send_replace(true);
         self.0.active.close();
+        self.0.exchanges.close();
+        self.0.calls.close();
     }
 
     /// Who calls, by the content of `Authorization`. `None`: credentials that do not hold, or none where users are
@@ -144,7 +157,11 @@ impl Bulk {
             .filter_map(|named| registry.definition(*named, now).ok())
             .collect();
         found.sort_by_key(|definition| definition.created.at);
-        Ok(found.into_iter().map(|definition| definition.shown(registry.bytes_of(definition))).collect())
+        let exported = registry.exported_bytes();
+        let bytes = |definition: &Definition| {
+            exported.get(&definition.named).copied().unwrap_or(0) + definition.staged_bytes()
+        };
+        Ok(found.into_iter().map(|definition| definition.shown(bytes(definition))).collect())
     }
 
     /// One definition.
@@ -174,7 +191,7 @@ impl Bulk {
     /// Puts what a client sent in the place of a definition.
     ///
     /// # Errors
-    /// As for [`Bulk::create_definition`]; and while a sync of it runs.
+    /// As for [`Bulk::create_definition`]. A sync that runs goes on with the definition as it was.
     pub async fn change_definition(
         &self,
         caller: &Caller,
@@ -267,9 +284,15 @@ impl Bulk {
     /// A page of the rows that an import rejected, and how many are kept. Blocks on the disk.
     ///
     /// # Errors
-    /// As for [`Bulk::sync`].
-    pub fn rejects(&self, id: u64, offset: u64, limit: u64) -> Result<(Vec<Map<String, Value>>, u64)> {
-        let kept = self.0.kept_rejects(id)?;
+    /// As for [`Bulk::sync`]; another user's (403), no longer kept (410).
+    pub fn rejects(
+        &self,
+        caller: &Caller,
+        id: u64,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<Map<String, Value>>, u64)> {
+        let kept = self.0.kept_rejects(caller, id)?;
         let before = offset.checked_sub(1).map(|place| shelf::reject(id, place));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let rows = self.0.engine.shelf(&shelf::rejects(id), before.as_deref(), limit)?;
@@ -312,6 +335,18 @@ impl Inner {
         (self.clock)()
     }
 
+    /// Removes files that no row names any more, away from the threads that serve sockets.
+    pub fn remove_files(&self, uploads: Vec<u64>, exports: Vec<u64>) {
+        if uploads.is_empty() && exports.is_empty() {
+            return;
+        }
+        let files = self.files.clone();
+        tokio::task::spawn_blocking(move || {
+            uploads.into_iter().for_each(|upload| files.remove_upload(upload));
+            exports.into_iter().for_each(|sync| files.remove_export(sync));
+        });
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
@@ -338,9 +373,10 @@ impl Inner {
         done.await.unwrap_or(Err(BulkError::Busy))
     }
 
-    fn kept_rejects(&self, id: u64) -> Result<u64> {
+    fn kept_rejects(&self, caller: &Caller, id: u64) -> Result<u64> {
         let registry = self.registry();
         match registry.sync(id)? {
+            sync if !sync.created.is_of(caller) => Err(BulkError::Forbidden),
             sync if sync.rejects > 0 && sync.is_outlived(self.now()) => Err(BulkError::Gone),
             sync => Ok(sync.rejects),
         }

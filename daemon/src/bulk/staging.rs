@@ -5,13 +5,14 @@ use std::io;
 
 use bytes::Bytes;
 use quire_protocol::shapes::bulk::failure::Failure;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::error::{BulkError, Result};
 use super::files::NewFile;
-use super::limits::MAX_COLUMNS;
+use super::limits::MAX_STAGED;
+use super::rows::{Records, Row};
 
 /// Rows as they are uploaded.
 #[derive(Clone, Debug)]
@@ -22,47 +23,70 @@ pub enum Upload {
     Csv(Bytes),
 }
 
-/// Writes the rows of an upload to `file`; gives how many.
-pub(super) fn write_rows(upload: &Upload, file: &mut NewFile) -> Result<u64> {
+/// How much is written between two looks at whether there is room for more.
+const LOOK_EVERY: u64 = 1024 * 1024;
+
+/// Takes room for so many bytes in all, or says that there is none.
+pub(super) type Room<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
+
+/// Writes the rows of an upload to `file`, within what may be stored; gives how many.
+pub(super) fn write_rows(upload: &Upload, file: &mut NewFile, room: Room<'_>) -> Result<u64> {
+    let mut rows = Rows { file, room, count: 0, looked: 0, failed: None };
     match upload {
-        Upload::Json(bytes) => json_rows(bytes, file),
-        Upload::Csv(bytes) => csv_rows(bytes, file),
+        Upload::Json(bytes) => json_rows(bytes, &mut rows)?,
+        Upload::Csv(bytes) => csv_rows(bytes, &mut rows)?,
     }
+    Ok(rows.count)
 }
 
 fn refused(value: impl Into<Value>, constraint: String) -> BulkError {
     BulkError::Invalid(vec![Failure::new("data", &value.into(), constraint)])
 }
 
-/// What went wrong while rows were read: their form, or the disk.
+/// Rows on their way into the file.
 struct Rows<'a> {
     file: &'a mut NewFile,
+    room: Room<'a>,
     count: u64,
-    failed: Option<io::Error>,
-}
-
-fn json_rows(bytes: &[u8], file: &mut NewFile) -> Result<u64> {
-    const MARK: &[u8] = "\u{feff}".as_bytes();
-    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    let mut rows = Rows { file, count: 0, failed: None };
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let read = (&mut reader).deserialize_any(&mut rows).and_then(|()| reader.end());
-    match (rows.failed, read) {
-        (Some(error), _) => Err(error.into()),
-        (None, Err(error)) => Err(refused(rows.count, error.to_string())),
-        (None, Ok(())) => Ok(rows.count),
-    }
+    /// Bytes at which it is looked again whether there is room.
+    looked: u64,
+    /// What went wrong that is not the upload's fault.
+    failed: Option<BulkError>,
 }
 
 impl Rows<'_> {
-    fn add(&mut self, row: &Map<String, Value>) -> Result<(), serde_json::Error> {
-        let line = serde_json::to_vec(row)?;
-        if let Err(error) = self.file.line(&line) {
-            self.failed = Some(error);
-            return Err(serde_json::Error::custom("the disk failed"));
-        }
+    fn add(&mut self, row: &Map<String, Value>) -> Result<()> {
+        let line = serde_json::to_vec(row).map_err(io::Error::from)?;
+        self.file.line(&line)?;
         self.count += 1;
+        if self.file.bytes > MAX_STAGED {
+            return Err(BulkError::Full);
+        }
+        if self.file.bytes >= self.looked {
+            self.looked = self.file.bytes + LOOK_EVERY;
+            (self.room)(self.file.bytes)?;
+        }
         Ok(())
+    }
+
+    /// The same within a reader of JSON, which has errors of its own.
+    fn add_read<E: serde::de::Error>(&mut self, row: &Map<String, Value>) -> Result<(), E> {
+        self.add(row).map_err(|error| {
+            self.failed = Some(error);
+            E::custom("the row cannot be kept")
+        })
+    }
+}
+
+fn json_rows(bytes: &[u8], rows: &mut Rows<'_>) -> Result<()> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = (&mut reader).deserialize_any(&mut *rows).and_then(|()| reader.end());
+    match (rows.failed.take(), read) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(refused(rows.count, error.to_string())),
+        (None, Ok(())) => Ok(()),
     }
 }
 
@@ -79,8 +103,8 @@ impl<'de> Visitor<'de> for &mut Rows<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
-        let row = Map::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
-        self.add(&row).map_err(A::Error::custom)
+        let row = Row.visit_map(members)?;
+        self.add_read(&row)
     }
 }
 
@@ -88,34 +112,22 @@ impl<'de> DeserializeSeed<'de> for &mut Rows<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, row: D) -> Result<(), D::Error> {
-        let row = Map::deserialize(row)?;
-        self.add(&row).map_err(D::Error::custom)
+        let row = Row.deserialize(row)?;
+        self.add_read(&row)
     }
 }
 
-fn csv_rows(bytes: &[u8], file: &mut NewFile) -> Result<u64> {
-    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
-    let broken = |error: csv::Error| {
-        let line = error.position().map_or(0, csv::Position::line);
-        refused(line, error.to_string())
-    };
-    let names = reader.headers().map_err(broken)?.clone();
-    if names.len() > MAX_COLUMNS {
-        return Err(refused(names.len(), format!("At most {MAX_COLUMNS} columns.")));
-    }
-    let mut rows = Rows { file, count: 0, failed: None };
-    for record in reader.records() {
-        let record = record.map_err(broken)?;
-        let named = names.iter().zip(&record);
-        let row = named.map(|(name, value)| (name.trim_start_matches('\u{feff}').to_owned(), value.into()));
-        let added = rows.add(&row.collect());
-        match (rows.failed.take(), added) {
-            (Some(error), _) => return Err(error.into()),
-            (None, Err(error)) => return Err(refused(rows.count, error.to_string())),
-            (None, Ok(())) => {}
+fn csv_rows(bytes: &[u8], rows: &mut Rows<'_>) -> Result<()> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let mut records = Records::new(bytes).map_err(|why| refused(0, why))?;
+    loop {
+        match records.next() {
+            Ok(Some(row)) => rows.add(&row)?,
+            Ok(None) => return Ok(()),
+            Err(why) => return Err(refused(records.count, format!("Row {}: {why}", records.count))),
         }
     }
-    Ok(rows.count)
 }
 
 #[cfg(test)]
@@ -128,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::within(folder.path());
         let mut file = files.create(files.upload(1)).unwrap();
-        let rows = write_rows(upload, &mut file)?;
+        let rows = write_rows(upload, &mut file, &mut |_| Ok(()))?;
         file.keep().unwrap();
         Ok((rows, std::fs::read_to_string(files.upload(1)).unwrap()))
     }
@@ -153,6 +165,18 @@ mod tests {
         }
         let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(10_000), "]".repeat(10_000));
         assert!(matches!(json(&deep), Err(BulkError::Invalid(_))));
+    }
+
+    #[test]
+    fn an_upload_ends_where_there_is_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::within(folder.path());
+        let mut file = files.create(files.upload(1)).unwrap();
+        let csv = format!("{}\n{}", "n".repeat(60_000), "1\n".repeat(100_000));
+        let mut room = |bytes| if bytes > 4 << 20 { Err(BulkError::Full) } else { Ok(()) };
+        let full = write_rows(&Upload::Csv(Bytes::from(csv)), &mut file, &mut room);
+        assert!(matches!(full, Err(BulkError::Full)));
+        assert!(file.bytes < 6 << 20, "{}", file.bytes);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One run of a definition, or one exchange with a peer.
 
+use std::collections::BTreeSet;
+
 use quire_protocol::shapes::bulk::date::stamp;
 use quire_protocol::shapes::bulk::definition::Draft;
 use quire_protocol::shapes::bulk::sync::Instance;
@@ -113,6 +115,9 @@ pub(super) struct Sync {
     pub staged: Vec<Staged>,
     #[serde(default)]
     pub progress: Progress,
+    /// Imports only: members of rows that are no fields of the definition.
+    #[serde(default)]
+    pub unknown: BTreeSet<String>,
     /// Imports only: rejected rows that are kept.
     #[serde(default)]
     pub rejects: u64,
@@ -122,6 +127,28 @@ pub(super) struct Sync {
 }
 
 impl Sync {
+    /// One that waits for its turn, and leaves nothing but itself.
+    pub fn new(id: u64, subject: Subject, callback: Option<String>, created: Stamp) -> Sync {
+        Sync {
+            id,
+            subject,
+            to_call: callback.is_some(),
+            callback,
+            status: Status::Pending,
+            created,
+            started_at: None,
+            ended_at: None,
+            logs: Vec::new(),
+            draft: None,
+            retention: 0,
+            exported: None,
+            staged: Vec::new(),
+            progress: Progress::default(),
+            unknown: BTreeSet::new(),
+            rejects: 0,
+        }
+    }
+
     /// As it is answered: absent members are left out.
     pub fn shown(&self) -> Map<String, Value> {
         let mut shown = Map::new();
@@ -169,7 +196,7 @@ impl Sync {
     }
 
     pub fn staged_rows(&self) -> u64 {
-        self.staged.iter().map(|staged| staged.rows).sum()
+        self.staged.iter().map(Staged::left).sum()
     }
 }
 
@@ -181,23 +208,10 @@ mod tests {
     use serde_json::json;
 
     fn documented() -> Sync {
-        Sync {
-            id: 66100,
-            subject: Subject::Definition(Named { object: Object::Activities, way: Way::Export, id: 7 }),
-            callback: Some("http://www.example.com".into()),
-            status: Status::Pending,
-            created: Stamp { site: "APITest".into(), by: "API.User".into(), at: 1_443_204_512_348 },
-            started_at: None,
-            ended_at: None,
-            logs: Vec::new(),
-            draft: None,
-            retention: 1_000,
-            exported: None,
-            staged: Vec::new(),
-            progress: Progress::default(),
-            rejects: 0,
-            to_call: true,
-        }
+        let named = Named { object: Object::Activities, way: Way::Export, id: 7 };
+        let stamp = Stamp { site: "APITest".into(), by: "API.User".into(), at: 1_443_204_512_348 };
+        let callback = Some("http://www.example.com".into());
+        Sync { retention: 1_000, ..Sync::new(66100, Subject::Definition(named), callback, stamp) }
     }
 
     #[test]

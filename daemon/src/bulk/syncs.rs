@@ -13,12 +13,9 @@ use super::error::{BulkError, Result};
 use super::limits::MAX_WAITING;
 use super::registry::Registry;
 use super::service::Inner;
-use super::sync::{Progress, Status, Subject, Sync};
+use super::sync::{Subject, Sync};
 use super::users::Caller;
 use super::worker;
-
-/// A sync with a peer leaves nothing but itself.
-const PEER_RETENTION: i64 = 0;
 
 /// The member that is at fault when what is to be synced cannot be.
 const INSTANCE: &str = "syncedInstanceUri";
@@ -81,7 +78,7 @@ fn made(
     }
     let mut counters = registry.counters.clone();
     counters.sync += 1;
-    let mut sync = new(counters.sync, subject, callback, created);
+    let mut sync = Sync::new(counters.sync, subject, callback, created);
     if let Subject::Definition(named) = sync.subject {
         let mut definition = registry.definition(named, sync.created.at)?.clone();
         take(&mut sync, &mut definition);
@@ -89,26 +86,6 @@ fn made(
     }
     changes.extend([Change::Counters(counters), Change::sync(sync.clone())]);
     Ok(sync)
-}
-
-fn new(id: u64, subject: Subject, callback: Option<String>, created: Stamp) -> Sync {
-    Sync {
-        id,
-        subject,
-        to_call: callback.is_some(),
-        callback,
-        status: Status::Pending,
-        created,
-        started_at: None,
-        ended_at: None,
-        logs: Vec::new(),
-        draft: None,
-        retention: PEER_RETENTION,
-        exported: None,
-        staged: Vec::new(),
-        progress: Progress::default(),
-        rejects: 0,
-    }
 }
 
 /// The sync runs the definition as it is now, with what is staged now.

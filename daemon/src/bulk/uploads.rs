@@ -70,7 +70,7 @@ impl Inner {
             tokio::task::spawn_blocking(move || inner.write_upload(number, &upload))
                 .await
                 .unwrap_or(Err(BulkError::Busy))?;
-        let staged = Staged { upload: number, rows, bytes, at: stamp.at, by: stamp.by };
+        let staged = Staged { upload: number, rows, done: 0, bytes, at: stamp.at, by: stamp.by };
         if let Err(error) = self.keep_upload(named, staged).await {
             self.files.remove_upload(number);
             return Err(error);
@@ -80,7 +80,11 @@ impl Inner {
             return Ok(None);
         }
         let sent = json!({ "syncedInstanceUri": named.to_string() });
-        self.create_sync(caller, sent.as_object().unwrap_or(&Map::new())).await.map(Some)
+        match self.create_sync(caller, sent.as_object().unwrap_or(&Map::new())).await {
+            // The rows are staged, and who sent them again would have them twice: another sync takes them.
+            Err(BulkError::Active { .. } | BulkError::Busy) => Ok(None),
+            begun => begun.map(Some),
+        }
     }
 
     /// Whether a sync begins by it.
@@ -110,20 +114,10 @@ impl Inner {
         let (Upload::Json(sent) | Upload::Csv(sent)) = upload;
         reserved.grow(sent.len() as u64)?;
         let mut file = self.files.create(self.files.upload(number))?;
-        match write_rows(upload, &mut file) {
-            Ok(rows) => {
-                // Rows of CSV repeat the names of their columns.
-                if let Err(full) = reserved.grow(file.bytes) {
-                    file.drop_it();
-                    return Err(full);
-                }
-                Ok((rows, file.keep()?, reserved))
-            }
-            Err(error) => {
-                file.drop_it();
-                Err(error)
-            }
-        }
+        // Rows of CSV repeat the names of their columns: what is written is counted, not only what was sent.
+        let rows = write_rows(upload, &mut file, &mut |bytes| reserved.grow(bytes))?;
+        reserved.grow(file.bytes)?;
+        Ok((rows, file.keep()?, reserved))
     }
 
     async fn keep_upload(self: &Arc<Self>, named: Named, staged: Staged) -> Result<()> {
@@ -147,7 +141,7 @@ impl Inner {
     pub async fn clear(self: &Arc<Self>, named: Named) -> Result<()> {
         let now = self.now();
         let uploads = self.commit(move |registry, changes| cleared(registry, named, now, changes)).await?;
-        uploads.into_iter().for_each(|staged| self.files.remove_upload(staged.upload));
+        self.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new());
         Ok(())
     }
 }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::callback::{self, Called};
 use super::change::Change;
-use super::definition::{Named, Way};
+use super::definition::{Named, Staged, Way};
 use super::error::{BulkError, Result};
+use super::limits::END_AGAIN;
 use super::log::{Code, Item, Severity};
+use super::registry::Registry;
 use super::service::Inner;
 use super::sync::{Exported, Progress, Status, Subject, Sync};
 use super::{exchange, export, import};
@@ -58,7 +61,7 @@ pub(super) fn resume(inner: &Arc<Inner>) {
 pub(super) fn begin(inner: &Arc<Inner>, id: u64) {
     let inner = Arc::clone(inner);
     tokio::spawn(async move {
-        let turn = inner.active.acquire().await;
+        let turn = turn(&inner, id).acquire().await;
         if turn.is_err() || inner.is_stopping() {
             return;
         }
@@ -67,6 +70,12 @@ pub(super) fn begin(inner: &Arc<Inner>, id: u64) {
             call_back(&inner, id);
         }
     });
+}
+
+/// Who waits for a peer holds up no export or import.
+fn turn(inner: &Inner, id: u64) -> &Semaphore {
+    let is_exchange = inner.registry().sync(id).is_ok_and(|sync| sync.named().is_none());
+    if is_exchange { &inner.exchanges } else { &inner.active }
 }
 
 /// Runs a sync; true when it has ended.
@@ -102,16 +111,18 @@ async fn work(inner: &Arc<Inner>, sync: Sync) -> Outcome {
         Subject::Definition(named) => match export::fields_of(inner, named.object).await {
             Ok(fields) if named.way == Way::Import => import::run(inner, sync, named, &fields).await,
             Ok(fields) => {
-                let inner = Arc::clone(inner);
+                let (inner, now) = (Arc::clone(inner), inner.now());
                 let done = tokio::task::spawn_blocking(move || export::run(&inner, &sync, named, &fields));
-                done.await.unwrap_or(Outcome::Stopped)
+                done.await.unwrap_or_else(|error| {
+                    Outcome::failed(now, "export", &BulkError::Failed(error.to_string()), None)
+                })
             }
             Err(error) => Outcome::failed(inner.now(), "definition", &error, None),
         },
     }
 }
 
-/// Says how a sync ended. An import that failed gives back what it had taken from staging.
+/// Says how a sync ended; tries again until that is kept, or the daemon stops. Until then it is active, as the shelf says.
 async fn end(
     inner: &Arc<Inner>,
     id: u64,
@@ -119,35 +130,47 @@ async fn end(
     logs: Vec<Item>,
     exported: Option<Exported>,
 ) -> bool {
-    let now = inner.now();
-    let ended = inner
-        .commit(move |registry, changes| {
-            let mut sync = registry.sync(id)?.clone();
-            let taken = std::mem::take(&mut sync.staged);
-            (sync.status, sync.ended_at, sync.exported, sync.draft) = (status, Some(now), exported, None);
-            sync.logs.extend(logs);
-            sync.logs.push(Code::ENDED.with(&[&id.to_string(), status.word()], now).as_(weight(status)));
-            let kept = give_back(registry, &sync, &taken);
-            let uploads = if kept.is_some() { Vec::new() } else { taken };
-            changes.extend(kept);
-            changes.push(Change::sync(sync));
-            Ok(uploads)
-        })
-        .await;
-    match ended {
-        Ok(uploads) => {
-            uploads.iter().for_each(|staged| inner.files.remove_upload(staged.upload));
-            true
-        }
-        Err(error) => {
-            tracing::error!(%error, sync = id, "the end of a bulk sync cannot be kept; it runs again after the next start");
-            if let Some(sync) = inner.registry().syncs.get_mut(&id) {
-                (sync.status, sync.ended_at) = (Status::Error, Some(now));
-                sync.logs.push(Code::TEMPORARY.count(0, now).as_(Severity::Error));
+    let mut stop = inner.stop.subscribe();
+    loop {
+        let (now, logs) = (inner.now(), logs.clone());
+        let ended = inner
+            .commit(move |registry, changes| end_now(registry, id, (status, now), logs, exported, changes));
+        match ended.await {
+            Ok(uploads) => {
+                inner.remove_files(uploads, Vec::new());
+                return true;
             }
-            false
+            Err(error) => {
+                tracing::error!(%error, sync = id, "the end of a bulk sync cannot be kept; it is tried again")
+            }
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return false,
+            () = tokio::time::sleep(END_AGAIN) => {}
         }
     }
+}
+
+/// Gives the uploads that are no longer needed. An import that failed gives back what it had not come to.
+fn end_now(
+    registry: &Registry,
+    id: u64,
+    (status, now): (Status, i64),
+    logs: Vec<Item>,
+    exported: Option<Exported>,
+    changes: &mut Vec<Change>,
+) -> Result<Vec<u64>> {
+    let mut sync = registry.sync(id)?.clone();
+    let left = if status == Status::Error { not_done(&sync) } else { Vec::new() };
+    let taken = std::mem::take(&mut sync.staged);
+    (sync.status, sync.ended_at, sync.exported, sync.draft) = (status, Some(now), exported, None);
+    sync.logs.extend(logs);
+    sync.logs.push(Code::ENDED.with(&[&id.to_string(), status.word()], now).as_(weight(status)));
+    let is_left = |upload: u64| left.iter().any(|staged| staged.upload == upload);
+    let uploads = taken.iter().map(|staged| staged.upload).filter(|upload| !is_left(*upload)).collect();
+    changes.extend(give_back(registry, &sync, left));
+    changes.push(Change::sync(sync));
+    Ok(uploads)
 }
 
 fn weight(status: Status) -> Severity {
@@ -158,14 +181,24 @@ fn weight(status: Status) -> Severity {
     }
 }
 
-fn give_back(
-    registry: &super::registry::Registry,
-    sync: &Sync,
-    taken: &[super::definition::Staged],
-) -> Option<Change> {
-    let named: Named = sync.named().filter(|_| sync.status == Status::Error && !taken.is_empty())?;
+/// What an import had taken from staging and not come to.
+fn not_done(sync: &Sync) -> Vec<Staged> {
+    let mut done = sync.progress.rows;
+    let mut rest = Vec::new();
+    for staged in &sync.staged {
+        let here = done.min(staged.left());
+        done -= here;
+        if here < staged.left() {
+            rest.push(Staged { done: staged.done + here, ..staged.clone() });
+        }
+    }
+    rest
+}
+
+fn give_back(registry: &Registry, sync: &Sync, taken: Vec<Staged>) -> Option<Change> {
+    let named: Named = sync.named().filter(|_| !taken.is_empty())?;
     let mut definition = registry.definitions.get(&named)?.clone();
-    definition.staged.splice(0..0, taken.iter().cloned());
+    definition.staged.splice(0..0, taken);
     Some(Change::definition(definition))
 }
 
@@ -174,14 +207,12 @@ fn call_back(inner: &Arc<Inner>, id: u64) {
     let Some((url, body)) = inner.registry().syncs.get(&id).and_then(to_call) else { return };
     let inner = Arc::clone(inner);
     tokio::spawn(async move {
-        let allowed = inner.callbacks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut stop = inner.stop.subscribe();
-        let stopped = async move {
-            // An error means that the service is gone: stopped all the same.
-            let _ = stop.wait_for(|stop| *stop).await;
+        let called = match inner.calls_waiting.try_acquire() {
+            Ok(_place) => call(&inner, &url, body).await,
+            Err(_) => Called::NotAllowed("too many callbacks wait.".to_owned()),
         };
-        let called = callback::call(&url, body, &allowed, &inner.own, stopped).await;
-        if inner.is_stopping() {
+        // Who was called is not called again; whoever was not is, after the next start.
+        if inner.is_stopping() && !matches!(called, Called::Delivered { .. }) {
             return;
         }
         let item = told(&called, &url, inner.now());
@@ -198,6 +229,19 @@ fn call_back(inner: &Arc<Inner>, id: u64) {
             tracing::warn!(%error, sync = id, "that a callback was done cannot be kept; it is called again after the next start");
         }
     });
+}
+
+async fn call(inner: &Inner, url: &str, body: Bytes) -> Called {
+    let Ok(_turn) = inner.calls.acquire().await else {
+        return Called::NotAllowed("the daemon stops.".to_owned());
+    };
+    let allowed = inner.callbacks.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut stop = inner.stop.subscribe();
+    let stopped = async move {
+        // An error means that the service is gone: stopped all the same.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    callback::call(url, body, &allowed, &inner.own, stopped).await
 }
 
 fn to_call(sync: &Sync) -> Option<(String, Bytes)> {
@@ -217,5 +261,31 @@ fn told(called: &Called, url: &str, now: i64) -> Option<Item> {
             let what = format!("callback {url}: {reason} (attempts: {attempts})");
             Some(Code::FAILED.with(&[&what], now).as_(Severity::Warning))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::definition::Stamp;
+    use super::*;
+
+    #[test]
+    fn an_import_that_failed_gives_back_what_it_had_not_come_to() {
+        let staged = |upload, rows, done| Staged { upload, rows, done, bytes: 1, at: 0, by: String::new() };
+        let progress = |rows| Progress { rows, ..Progress::default() };
+        let sync = |rows| Sync {
+            progress: progress(rows),
+            staged: vec![staged(1, 10, 4), staged(2, 5, 0), staged(3, 7, 0)],
+            ..Sync::new(
+                1,
+                Subject::Peer(String::new()),
+                None,
+                Stamp { site: String::new(), by: String::new(), at: 0 },
+            )
+        };
+        assert_eq!(not_done(&sync(0)), sync(0).staged);
+        assert_eq!(not_done(&sync(8)), [staged(2, 5, 2), staged(3, 7, 0)]);
+        assert_eq!(not_done(&sync(3)), [staged(1, 10, 7), staged(2, 5, 0), staged(3, 7, 0)]);
+        assert_eq!(not_done(&sync(18)), []);
     }
 }

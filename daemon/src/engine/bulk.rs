@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use quire_protocol::id::Space;
 use serde_json::{Map, Value};
 
+use crate::store::StoreError;
+
 use super::writer::Command;
 use super::{Engine, EngineError, ImportPut, Imported, RecordsOf, ShelfRow, Shelved};
 
@@ -32,13 +34,22 @@ impl Engine {
     }
 
     /// Every record of an object out of one snapshot, each a map from keys to values, until `each` breaks. The order
-    /// stays while nothing changes. Blocks on the disk, and keeps the snapshot until it ends.
+    /// stays while nothing changes. Blocks on the disk, and keeps the snapshot until it ends; so it ends with an error when
+    /// the store has to be opened again.
     pub fn records(
         &self,
         of: &RecordsOf,
         each: &mut dyn FnMut(Map<String, Value>) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        Ok(self.view()?.records(of, each)?)
+        let mut is_cut = false;
+        self.view()?.records(of, &mut |record| {
+            is_cut = self.is_reopening();
+            if is_cut { ControlFlow::Break(()) } else { each(record) }
+        })?;
+        match is_cut {
+            true => Err(StoreError::Database("it had to be opened again".to_owned()).into()),
+            false => Ok(()),
+        }
     }
 
     /// Tenants and types of nodes that are there, in order. Reads every node: blocks on the disk.

@@ -424,6 +424,7 @@ impl Writer {
         // The old handle holds the file's lock; it goes when the last snapshot of it is dropped.
         let placeholder = Store::with_backend(redb::backends::InMemoryBackend::new());
         let Ok(placeholder) = placeholder else { return };
+        self.shared.reopening.store(true, Ordering::Release);
         *self.shared.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(placeholder);
         self.replica.release();
         match Store::open(&path) {
@@ -434,6 +435,7 @@ impl Writer {
                     Ok(replica) => {
                         self.replica = replica;
                         *self.shared.store.write().unwrap_or_else(PoisonError::into_inner) = store;
+                        self.shared.reopening.store(false, Ordering::Release);
                         tracing::info!("the store is open again");
                     }
                     Err(error) => tracing::error!(%error, "the store cannot be opened again"),

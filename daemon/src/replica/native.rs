@@ -271,9 +271,12 @@ impl Batch<'_, '_> {
     ) -> Result<Option<(SpaceNo, DocRow)>> {
         let doc = DocId::of(kind, identity);
         let names = Arc::clone(&self.replica.mirror.names);
-        for (number, space) in names.spaces() {
-            let wanted = account.is_none_or(|account| space.account_number() == Some(account));
-            if wanted && let Some(row) = self.row(number, doc)? {
+        if let Some(account) = account {
+            let Some(number) = names.space_number(&Space::account(account)) else { return Ok(None) };
+            return Ok(self.row(number, doc)?.map(|row| (number, row)));
+        }
+        for (number, _) in names.spaces() {
+            if let Some(row) = self.row(number, doc)? {
                 return Ok(Some((number, row)));
             }
         }

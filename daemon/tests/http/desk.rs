@@ -135,7 +135,7 @@ impl Exchange for Nobody {
 }
 
 fn bulk(engine: &Engine, folder: &std::path::Path) -> Bulk {
-    let options = Options { users: Vec::new(), callbacks: Allowed::default(), storage: 1 << 20 };
+    let options = Options { users: Vec::new(), callbacks: Allowed::default(), storage: 1 << 20, active: 1 };
     Bulk::start(engine.clone(), folder, Arc::new(Nobody), Vec::new(), options, Arc::new(|| 0)).unwrap()
 }
 

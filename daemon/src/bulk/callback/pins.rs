@@ -113,13 +113,24 @@ impl<'a, R: Resolve> Pins<'a, R> {
             Err(format!("({ip}) is no address of a single machine"))
         } else if self.own.iter().any(|own| is_own(*own, address)) {
             Err(format!("({ip}) is this daemon itself"))
-        } else if named || self.allowed.has_address(ip) {
+        } else if named {
+            Ok(())
+        } else if self.allowed.has_address(ip) && address.port() < LEAST_PORT {
+            Err(format!(
+                "(port {}) is a service of the system: name its host in bulk.callbacks",
+                address.port()
+            ))
+        } else if self.allowed.has_address(ip) {
             Ok(())
         } else {
             Err(format!("({ip}) is not in bulk.callbacks"))
         }
     }
 }
+
+/// Below it are services of the system (printers, mail), which no receiver of callbacks is. A host that the configuration
+/// names is reached at any port.
+const LEAST_PORT: u16 = 1024;
 
 /// A socket that listens on all addresses listens on each of this machine's.
 fn with_every_address(own: &[SocketAddr]) -> Vec<SocketAddr> {

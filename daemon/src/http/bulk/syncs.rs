@@ -50,11 +50,12 @@ pub(super) async fn logs(
 /// `GET /syncs/{id}/rejects`.
 pub(super) async fn rejects(
     State(services): State<Services>,
+    Extension(caller): Extension<Caller>,
     Number(sync): Number,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let window = Window::of_items(&uri)?;
-    let work = move || services.bulk.rejects(sync, window.offset, window.limit);
+    let work = move || services.bulk.rejects(&caller, sync, window.offset, window.limit);
     let (items, total) = answer::off_thread(work).await?;
     Ok(Extent { window, total }.page(items))
 }
