@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod bulk;
+mod bulk_access;
 mod bulk_callbacks;
 mod bulk_clients;
 mod bulk_crash;
+mod bulk_imports;
 mod bulk_lists;
 mod bulk_peers;
 mod bulk_statuses;
