@@ -88,8 +88,20 @@ fn pyeloqua_brings_ten_thousand_markings_and_gets_them_back() {
         .collect();
     assert_eq!(found.len(), MARKINGS);
     for marking in &markings {
-        assert_same_item(found[marking["syncGuid"].as_str().unwrap()], marking);
+        let found = found[marking["syncGuid"].as_str().unwrap()];
+        assert_same_item(&without_empty_texts(found), &without_empty_texts(marking));
     }
+}
+
+/// Rows have no other word for null than the empty text, so importing that makes null.
+fn without_empty_texts(item: &Value) -> Value {
+    let mut item = item.clone();
+    item.as_object_mut()
+        .unwrap()
+        .values_mut()
+        .filter(|value| **value == "")
+        .for_each(|value| *value = Value::Null);
+    item
 }
 
 #[test]

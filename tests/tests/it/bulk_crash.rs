@@ -5,7 +5,7 @@ use quire_tests::app::App;
 use quire_tests::bulk::{LONG, items};
 use quire_tests::process::Daemon;
 use quire_tests::sample::guid;
-use quire_tests::wait::{PATIENCE, eventually};
+use quire_tests::wait::eventually;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -150,8 +150,7 @@ fn an_export_that_was_killed_has_each_row_once() {
         };
         assert_eq!((rows.len(), unique("id").len(), unique("guid") == guids), (EXPORTED, EXPORTED, true));
         desk.bulk().delete(&format!("{sync}/data")).expect(204);
-        let left = || bytes(&desk.data().join("bulk"));
-        eventually("an empty folder: nothing half-written is left", PATIENCE, || (left() == 0).then_some(()));
+        assert_eq!(bytes(&desk.data().join("bulk")), 0, "nothing half-written is left");
     }
 }
 
