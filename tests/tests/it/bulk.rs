@@ -292,6 +292,20 @@ fn imported_rows_are_edits_and_what_cannot_be_used_is_told_row_by_row() {
 }
 
 #[test]
+fn of_a_row_that_is_there_twice_the_last_counts() {
+    let desk = Daemon::named("desk");
+    let bulk = desk.bulk();
+    let new = guid();
+    let definition = bulk.import("markings", &["syncGuid", "AccountId", "note"], "syncGuid", &json!({}));
+    let row = |guid: &str, note: &str| json!({ "syncGuid": guid, "AccountId": 3, "note": note });
+    let rows = [row(&new, "one"), row(&new.to_uppercase(), "two"), row(&format!("{{{new}}}"), "three")];
+    bulk.take(&definition, &rows, "success");
+    assert_eq!(desk.markings(3).len(), 1);
+    assert_eq!(desk.marking(&new).unwrap()["note"], "three");
+    assert!(desk.conflicts().is_empty());
+}
+
+#[test]
 fn update_rules_say_which_values_are_taken() {
     let desk = Daemon::named("desk");
     let bulk = desk.bulk();

@@ -19,6 +19,9 @@ const WAITING: usize = 200;
 /// A post of staged rows may not be larger.
 const STAGING: usize = 32 << 20;
 
+/// Uploads of one import sync.
+const UPLOADS: u64 = 500;
+
 /// How long a connection may take to end.
 const CLOSING: Duration = Duration::from_secs(20);
 
@@ -153,6 +156,22 @@ fn rows_that_are_no_rows_are_refused_whole() {
     }
     let sync = bulk.run(&definition, "warning");
     assert_eq!(bulk.count(&sync, 124), Some(0), "nothing of it was kept");
+}
+
+#[test]
+fn a_sync_takes_so_many_uploads_and_no_more() {
+    let desk = Daemon::named("desk");
+    let bulk = desk.bulk();
+    let definition = bulk.import("markings", &["syncGuid", "AccountId"], "syncGuid", &json!({}));
+    for _ in 0..UPLOADS {
+        bulk.stage(&definition, &[json!({ "syncGuid": guid(), "AccountId": 3 })]);
+    }
+    failures(&bulk.post(&format!("{definition}/data"), &json!([{ "syncGuid": guid(), "AccountId": 3 }])));
+    let sync = bulk.run(&definition, "success");
+    assert_eq!(bulk.count(&sync, 1), Some(UPLOADS));
+    assert_eq!(desk.markings(3).len() as u64, UPLOADS);
+    // The next sync has uploads of its own.
+    bulk.stage(&definition, &[json!({ "syncGuid": guid(), "AccountId": 3 })]);
 }
 
 /// Adds a user to a configuration file, as a person would: the password is typed.
