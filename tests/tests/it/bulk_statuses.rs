@@ -37,20 +37,22 @@ fn assert_says(answer: &Response, status: u16, sentence: &str) {
     assert_eq!((answer.status, answer.json()), (status, json!(sentence)));
 }
 
-/// A daemon whose workers both wait for devices that are away, so that what starts now stays pending. The devices are
-/// given to keep their folders.
-fn busy(options: Options) -> (Daemon, [Daemon; 2]) {
+/// Rows of an import that goes on for longer than a test of this file takes.
+const LONG_IMPORT: usize = 60_000;
+
+/// A daemon whose workers both have a long import to do, so that what starts now stays pending.
+fn busy(options: Options) -> Daemon {
     let desk = Daemon::start(options);
-    let mut away = ["phone", "tablet"].map(Daemon::named);
-    for device in &mut away {
-        desk.pair_with(device);
-        device.stop();
-        let active = desk.bulk().start(&format!("/peers/{}", device.device_id()));
-        eventually("an active sync", PATIENCE, || {
-            (desk.bulk().read(&active)["status"] == "active").then_some(())
-        });
+    for _ in 0..2 {
+        let bulk = desk.bulk();
+        let definition = bulk.import("markings", &["syncGuid", "AccountId"], "syncGuid", &json!({}));
+        let rows: Vec<Value> =
+            (0..LONG_IMPORT).map(|_| json!({ "syncGuid": guid(), "AccountId": 3 })).collect();
+        bulk.stage(&definition, &rows);
+        let sync = bulk.start(&definition);
+        eventually("an active sync", PATIENCE, || (bulk.read(&sync)["status"] == "active").then_some(()));
     }
-    (desk, away)
+    desk
 }
 
 #[test]
@@ -298,8 +300,12 @@ fn status_404_is_for_what_never_was_and_for_too_much_at_once() {
 
 #[test]
 fn status_409_keeps_syncs_of_one_definition_apart() {
-    let (desk, [phone, _tablet]) = busy(Options::named("desk"));
+    let desk = busy(Options::named("desk"));
+    let mut phone = Daemon::named("phone");
+    desk.pair_with(&phone);
+    phone.stop();
     let bulk = desk.bulk();
+    bulk.start(&format!("/peers/{}", phone.device_id()));
     let definition = bulk.export("markings", &[("id", "Id")], None);
     let first = bulk.start(&definition);
     for instance in [definition.clone(), format!("/peers/{}", phone.device_id())] {
@@ -393,7 +399,7 @@ fn status_410_is_for_data_that_was_deleted() {
 
 #[test]
 fn status_412_keeps_a_definition_while_its_sync_runs() {
-    let (desk, _away) = busy(Options::named("desk"));
+    let desk = busy(Options::named("desk"));
     let bulk = desk.bulk();
     let definition = bulk.export("markings", &[("id", "Id")], None);
     bulk.start(&definition);
@@ -447,7 +453,7 @@ fn status_500_is_for_a_disk_that_fails() {
 
 #[test]
 fn status_503_is_for_one_more_than_can_wait() {
-    let (desk, _away) = busy(Options::named("desk"));
+    let desk = busy(Options::named("desk"));
     let bulk = desk.bulk();
     let definitions: Vec<String> =
         (0..=WAITING).map(|_| bulk.export("markings", &[("id", "Id")], None)).collect();

@@ -190,9 +190,12 @@ mod tests {
 
     #[tokio::test]
     async fn only_addresses_of_the_list_are_called() {
-        for good in
-            ["http://127.0.0.1:1024", "http://[::1]:9000", "http://[::ffff:127.0.0.1]:9000", "http://127.9.9.9:9000"]
-        {
+        for good in [
+            "http://127.0.0.1:1024",
+            "http://[::1]:9000",
+            "http://[::ffff:127.0.0.1]:9000",
+            "http://127.9.9.9:9000",
+        ] {
             assert_eq!(found(&LOOPBACK, &[], &[], good).await.unwrap().len(), 1, "{good}");
         }
         let bad = [
