@@ -90,7 +90,7 @@ impl Inner {
                 Ok((uploads, forget_rows(registry, named, changes)))
             })
             .await?;
-        self.remove_files(uploads, exports);
+        self.remove_files(uploads, exports).await;
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl Inner {
             Ok(())
         })
         .await?;
-        self.remove_files(Vec::new(), vec![id]);
+        self.remove_files(Vec::new(), vec![id]).await;
         Ok(())
     }
 }

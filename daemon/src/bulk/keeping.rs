@@ -95,7 +95,7 @@ pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<()> {
                 Ok(())
             })
             .await?;
-        inner.remove_files(Vec::new(), vec![id]);
+        inner.remove_files(Vec::new(), vec![id]).await;
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ async fn forget_staging(inner: &Arc<Inner>, named: super::definition::Named, now
     if !uploads.is_empty() {
         tracing::warn!(%named, uploads = uploads.len(), "staged rows that nobody synced have outlived their time and are removed");
     }
-    inner.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new());
+    inner.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new()).await;
     Ok(())
 }
 

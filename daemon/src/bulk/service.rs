@@ -336,15 +336,17 @@ impl Inner {
     }
 
     /// Removes files that no row names any more, away from the threads that serve sockets.
-    pub fn remove_files(&self, uploads: Vec<u64>, exports: Vec<u64>) {
+    pub async fn remove_files(&self, uploads: Vec<u64>, exports: Vec<u64>) {
         if uploads.is_empty() && exports.is_empty() {
             return;
         }
         let files = self.files.clone();
-        tokio::task::spawn_blocking(move || {
+        let removing = tokio::task::spawn_blocking(move || {
             uploads.into_iter().for_each(|upload| files.remove_upload(upload));
             exports.into_iter().for_each(|sync| files.remove_export(sync));
         });
+        // One that was not done is done at the next start.
+        let _ = removing.await;
     }
 
     pub fn is_stopping(&self) -> bool {

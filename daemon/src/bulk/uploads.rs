@@ -72,7 +72,7 @@ impl Inner {
                 .unwrap_or(Err(BulkError::Busy))?;
         let staged = Staged { upload: number, rows, done: 0, bytes, at: stamp.at, by: stamp.by };
         if let Err(error) = self.keep_upload(named, staged).await {
-            self.files.remove_upload(number);
+            self.remove_files(vec![number], Vec::new()).await;
             return Err(error);
         }
         drop(reserved);
@@ -141,7 +141,7 @@ impl Inner {
     pub async fn clear(self: &Arc<Self>, named: Named) -> Result<()> {
         let now = self.now();
         let uploads = self.commit(move |registry, changes| cleared(registry, named, now, changes)).await?;
-        self.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new());
+        self.remove_files(uploads.iter().map(|staged| staged.upload).collect(), Vec::new()).await;
         Ok(())
     }
 }

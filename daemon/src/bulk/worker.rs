@@ -137,7 +137,7 @@ async fn end(
             .commit(move |registry, changes| end_now(registry, id, (status, now), logs, exported, changes));
         match ended.await {
             Ok(uploads) => {
-                inner.remove_files(uploads, Vec::new());
+                inner.remove_files(uploads, Vec::new()).await;
                 return true;
             }
             Err(error) => {

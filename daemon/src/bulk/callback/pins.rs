@@ -115,7 +115,7 @@ impl<'a, R: Resolve> Pins<'a, R> {
             Err(format!("({ip}) is this daemon itself"))
         } else if named {
             Ok(())
-        } else if self.allowed.has_address(ip) && address.port() < LEAST_PORT {
+        } else if ip.is_loopback() && address.port() < LEAST_PORT {
             Err(format!(
                 "(port {}) is a service of the system: name its host in bulk.callbacks",
                 address.port()
@@ -128,8 +128,8 @@ impl<'a, R: Resolve> Pins<'a, R> {
     }
 }
 
-/// Below it are services of the system (printers, mail), which no receiver of callbacks is. A host that the configuration
-/// names is reached at any port.
+/// Below it are services of this machine's system (printers, mail), which no receiver of callbacks is. A host that the
+/// configuration names is reached at any port.
 const LEAST_PORT: u16 = 1024;
 
 /// A socket that listens on all addresses listens on each of this machine's.
@@ -190,9 +190,12 @@ mod tests {
 
     #[tokio::test]
     async fn only_addresses_of_the_list_are_called() {
-        for good in
-            ["http://127.0.0.1:9", "http://[::1]:9", "http://[::ffff:127.0.0.1]:9", "http://127.9.9.9:9"]
-        {
+        for good in [
+            "http://127.0.0.1:1024",
+            "http://[::1]:9000",
+            "http://[::ffff:127.0.0.1]:9000",
+            "http://127.9.9.9:9000",
+        ] {
             assert_eq!(found(&LOOPBACK, &[], &[], good).await.unwrap().len(), 1, "{good}");
         }
         let bad = [
@@ -206,8 +209,13 @@ mod tests {
             let reason = found(&LOOPBACK, &[], &[], bad).await.unwrap_err();
             assert!(reason.contains("is not in bulk.callbacks"), "{bad}: {reason}");
         }
-        let reason = found(&[], &[], &[], "http://127.0.0.1").await.unwrap_err();
-        assert_eq!(reason, "127.0.0.1:80 (127.0.0.1) is not in bulk.callbacks");
+        let reason = found(&[], &[], &[], "http://127.0.0.1:9000").await.unwrap_err();
+        assert_eq!(reason, "127.0.0.1:9000 (127.0.0.1) is not in bulk.callbacks");
+        for service in ["http://127.0.0.1", "http://[::1]:631", "http://[::ffff:127.0.0.1]:1023"] {
+            let reason = found(&LOOPBACK, &[], &[], service).await.unwrap_err();
+            assert!(reason.contains("is a service of the system"), "{service}: {reason}");
+        }
+        assert_eq!(found(&["10.0.0.1"], &[], &[], "http://10.0.0.1").await.unwrap(), ["10.0.0.1:80"]);
     }
 
     #[tokio::test]
@@ -216,8 +224,8 @@ mod tests {
         assert_eq!(reason, "nas:8 (10.0.0.1) is not in bulk.callbacks");
         assert_eq!(found(&["nas"], &[], &["10.0.0.1"], "http://NAS:8/").await.unwrap(), ["10.0.0.1:8"]);
         found(&["nas"], &[], &["10.0.0.1"], "http://nas2:8/").await.unwrap_err();
-        let mixed = found(&LOOPBACK, &[], &["10.0.0.1", "127.0.0.1", "::1"], "http://x/").await.unwrap();
-        assert_eq!(mixed, ["127.0.0.1:80", "[::1]:80"]);
+        let mixed = found(&LOOPBACK, &[], &["10.0.0.1", "127.0.0.1", "::1"], "http://x:9000/").await.unwrap();
+        assert_eq!(mixed, ["127.0.0.1:9000", "[::1]:9000"]);
         let unfound = found(&LOOPBACK, &[], &[], "http://x/").await.unwrap_err();
         assert_eq!(unfound, "x:80 is not in bulk.callbacks, and x:80 has no address");
         assert_eq!(found(&["x"], &[], &[], "http://x/").await.unwrap_err(), "unknown: x:80 has no address");
