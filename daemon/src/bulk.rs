@@ -16,6 +16,7 @@ mod exchange;
 mod export;
 mod files;
 mod import;
+mod inner;
 mod keeping;
 mod log;
 mod registry;

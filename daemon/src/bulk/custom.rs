@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::change::Change;
 use super::error::{BulkError, Result};
+use super::inner::Inner;
 use super::limits::{MAX_CUSTOM_OBJECTS, MAX_KEYS};
 use super::registry::CustomObject;
-use super::service::Inner;
 use crate::engine::{Engine, EngineError, RecordsOf};
 
 /// Keys of members that every node has; properties follow (`props.NAME`).

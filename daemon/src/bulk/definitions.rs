@@ -10,9 +10,9 @@ use super::change::Change;
 use super::custom;
 use super::definition::{Definition, Named, Stamp, Way};
 use super::error::{BulkError, Result};
+use super::inner::Inner;
 use super::limits::{MAX_ALL_DEFINITIONS, MAX_DEFINITION, MAX_DEFINITIONS, MAX_GONE};
 use super::registry::Registry;
-use super::service::Inner;
 use super::users::Caller;
 
 impl Inner {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::inner::Inner;
 use super::limits::{EXCHANGE_LOOK, EXCHANGE_TIME};
 use super::log::{Code, Severity};
-use super::service::Inner;
 use super::sync::Status;
 use super::worker::Outcome;
 

@@ -17,12 +17,12 @@ use super::custom;
 use super::definition::Named;
 use super::error::{BulkError, Result};
 use super::files::read_line;
+use super::inner::Inner;
 use super::limits::{
     CHUNK_BYTES, CHUNK_ROWS, MAX_REJECT, MAX_REJECTED_VALUE, MAX_REJECTS, MAX_UNKNOWN_FIELDS,
     MAX_UNKNOWN_NAME,
 };
 use super::log::{Code, Item, Severity};
-use super::service::Inner;
 use super::shelf::{self, Row};
 use super::sync::{Progress, Status, Sync};
 use super::worker::Outcome;

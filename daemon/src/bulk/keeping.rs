@@ -7,9 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::change::Change;
 use super::error::Result;
+use super::inner::Inner;
 use super::limits::{MAX_SYNCS, SWEEP};
 use super::registry::Registry;
-use super::service::Inner;
 use super::shelf;
 use super::sync::Sync;
 

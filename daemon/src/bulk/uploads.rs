@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::change::Change;
 use super::definition::{Named, Staged, Stamp, Way};
 use super::error::{BulkError, Result};
+use super::inner::Inner;
 use super::limits::{MAX_STAGED, MAX_UPLOADS};
 use super::registry::Registry;
-use super::service::Inner;
 use super::staging::{Upload, write_rows};
 use super::users::Caller;
 

@@ -10,10 +10,10 @@ use super::callback::{self, Called};
 use super::change::Change;
 use super::definition::{Named, Staged, Way};
 use super::error::{BulkError, Result};
+use super::inner::Inner;
 use super::limits::END_AGAIN;
 use super::log::{Code, Item, Severity};
 use super::registry::Registry;
-use super::service::Inner;
 use super::sync::{Exported, Progress, Status, Subject, Sync};
 use super::{exchange, export, import};
 
