@@ -120,6 +120,44 @@ fn what_is_in_an_answer_is_what_its_schema_says() {
     assert!(judged(CONFORM, &wrong).is_some_and(|verdict| verdict.is_err()), "the validator finds faults");
 }
 
+#[test]
+fn what_the_bulk_shapes_answer_is_what_their_schemas_say() {
+    let desk = Daemon::named("desk");
+    let bulk = desk.bulk();
+    let key = "syncGuid";
+    let import =
+        bulk.import("markings", &[key, "AccountId", "note"], key, &json!({ "updateRule": "always" }));
+    let rows = [json!({ key: guid(), "AccountId": 3, "note": "n" }), json!({ key: "none" })];
+    let imported = bulk.take(&import, &rows, "warning");
+    let export = bulk.export("markings", &[("note", "Field(note)"), ("id", "Id")], None);
+    let exported = bulk.run(&export, "success");
+    let of = |path: &str| bulk.read(path);
+    let bodies = json!([
+        ["BulkImport", of(&import)],
+        ["BulkImports", of("/markings/imports")],
+        ["BulkExport", of(&export)],
+        ["BulkExports", of("/exports")],
+        ["BulkSync", of(&exported)],
+        ["BulkSyncs", of("/syncs")],
+        ["BulkLogs", of(&format!("{imported}/logs"))],
+        ["BulkRejects", of(&format!("{imported}/rejects"))],
+        ["BulkData", of(&format!("{exported}/data"))],
+        ["BulkData", of(&format!("{export}/data?totalResults=false"))],
+        ["BulkFields", of("/contacts/fields")],
+        ["BulkFields", of("/activities/fields?limit=3")],
+        ["BulkField", of("/markings/fields/1")],
+        ["BulkCustomObjects", of("/customObjects")],
+        ["BulkNothing", of("/syncActions")],
+        ["BulkIdentity", desk.get("/id").json()],
+        ["BulkInvalid", bulk.post("/syncs", &json!({ "syncedInstanceUri": "/x" })).expect(400).json()],
+    ]);
+    let components = get(&desk, "/openapi.json").json()["components"].clone();
+    let Some(verdict) = judged(CONFORM, &json!({ "components": components, "bodies": bodies })) else {
+        return;
+    };
+    assert_eq!(verdict, Ok(()));
+}
+
 /// Status and media type of an answer are among the documented ones.
 fn assert_documented(path: &str, responses: &Map<String, Value>, answer: &Response) {
     let response = responses.get(&answer.status.to_string());
