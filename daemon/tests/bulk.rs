@@ -12,7 +12,8 @@ use quire_daemon::bulk::callback::Allowed;
 use quire_daemon::bulk::{
     Bulk, BulkError, Caller, Data, DataOf, Exchange, Named, Options, PeerLink, Upload, Way,
 };
-use quire_daemon::engine::{Engine, MarkingFilter};
+use quire_daemon::engine::{Engine, MarkingFilter, NodePut};
+use quire_protocol::id::Space;
 use quire_protocol::shapes::bulk::object::Object;
 use serde_json::{Map, Value, json};
 
@@ -451,4 +452,65 @@ async fn an_upload_may_start_its_sync_and_uploads_are_bounded() {
     }
     let upload = Upload::Json(Bytes::from_static(b"[]"));
     assert!(matches!(desk.bulk.stage(&me(), many, upload).await, Err(BulkError::Invalid(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_much_is_staged_for_one_sync_and_no_more() {
+    let desk = Desk::with(1 << 40).await;
+    let named = desk.markings_import().await;
+    // Each row repeats the names of the columns: a small upload takes much room.
+    let upload =
+        |rows: usize| Upload::Csv(Bytes::from(format!("{}\n{}", "n".repeat(60_000), "1\n".repeat(rows))));
+    assert_eq!(desk.bulk.stage(&me(), named, upload(3_000)).await.unwrap(), None);
+    let full = desk.bulk.stage(&me(), named, upload(3_000)).await;
+    assert!(matches!(full, Err(BulkError::Full)), "250 MB");
+    assert!(matches!(desk.bulk.stage(&me(), named, upload(6_000)).await, Err(BulkError::Full)), "at once");
+    assert_eq!(desk.files(), 1, "what was refused is gone");
+    desk.stage(named, json!([{ "guid": guid(1) }])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activities_and_nodes_are_imported_too() {
+    let desk = Desk::new().await;
+    let fields = json!({ "guid": "{{Activity.Field(syncGuid)}}", "account": "{{Activity.Field(AccountId)}}",
+        "book": "{{Activity.Field(bookID)}}" });
+    let sent = json!({ "name": "in", "fields": fields, "identifierFieldName": "guid" });
+    let activities = desk.define(Object::Activities, Way::Import, sent).await;
+    desk.stage(activities, json!([{ "account": "3", "book": "7" }, { "guid": guid(2), "account": 3 }])).await;
+    let (id, status) = desk.run(activities).await;
+    assert_eq!(status, "success");
+    assert!(desk.codes(id).contains(&("ELQ-00069".to_owned(), 2)));
+    let fields = json!({ "type": "{{Activity.Type}}", "book": "{{Activity.Asset.Id}}" });
+    let export =
+        desk.define(Object::Activities, Way::Export, json!({ "name": "out", "fields": fields })).await;
+    desk.run(export).await;
+    assert_eq!(desk.rows(&DataOf::Definition(export), 0), [["Reading", "7"], ["Reading", "0"]]);
+
+    let node =
+        json!({ "nodeId": guid(9), "type": "truck", "id": "t1", "props": { "wheels": 4, "owner": "ann" } });
+    let space = Space::tenant(&uuid::Uuid::from_u128(5));
+    let now = "2026-01-01T00:00:00Z".to_owned();
+    let put = NodePut { space, members: members(node), textual: false, revives: true, now, fresh: guid(8) };
+    desk.engine.put_node(put).await.unwrap();
+    let object = desk.bulk.custom_objects().await.unwrap().remove(0);
+    assert_eq!((&object["name"], &object["uri"]), (&json!("truck"), &json!("/customObjects/1")));
+    let fields = desk.bulk.fields(Object::CustomObject(1)).await.unwrap();
+    let statement =
+        |name: &str| fields.iter().find(|field| field["name"] == name).unwrap()["statement"].clone();
+    let columns =
+        json!({ "id": statement("id"), "wheels": statement("wheels"), "owner": statement("owner") });
+    let sent = json!({ "name": "in", "fields": columns, "identifierFieldName": "id", "updateRule": "ifNewIsNotNull" });
+    let import = desk.define(Object::CustomObject(1), Way::Import, sent).await;
+    desk.stage(import, json!([{ "id": "t1", "wheels": "6", "owner": "" }, { "id": "t2", "wheels": "3" }]))
+        .await;
+    let (id, status) = desk.run(import).await;
+    assert_eq!(status, "success", "{:?}", desk.codes(id));
+    let sent = json!({ "name": "out", "fields": columns, "filter": format!("'{}' > '1'", statement("wheels").as_str().unwrap()) });
+    let export = desk.define(Object::CustomObject(1), Way::Export, sent).await;
+    desk.run(export).await;
+    let mut rows = desk.rows(&DataOf::Definition(export), 0);
+    rows.sort();
+    assert_eq!(rows, [["t1", "6", "ann"], ["t2", "3", ""]]);
+    let nothing = desk.bulk.create_definition(&me(), Object::CustomObject(2), Way::Export, Map::new()).await;
+    assert!(matches!(nothing, Err(BulkError::NotFound)));
 }
