@@ -14,4 +14,5 @@ pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod sample;
+pub mod seed;
 pub mod wait;

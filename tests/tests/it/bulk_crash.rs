@@ -5,6 +5,7 @@ use quire_tests::app::App;
 use quire_tests::bulk::{LONG, items};
 use quire_tests::process::Daemon;
 use quire_tests::sample::guid;
+use quire_tests::seed::{next, seed};
 use quire_tests::wait::eventually;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,19 +183,4 @@ fn records(desk: &Daemon) -> u64 {
 fn bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|file| file.len()).sum()
-}
-
-/// `QUIRE_SEED`, else a new one.
-fn seed() -> u64 {
-    let given = std::env::var("QUIRE_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0)
-}
-
-/// SplitMix64.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut value = *state;
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

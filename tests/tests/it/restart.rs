@@ -4,6 +4,7 @@ use quire_tests::app::{App, marking_in, success};
 use quire_tests::http::Client;
 use quire_tests::process::{Daemon, Options, SYNCHRONIZE, quire};
 use quire_tests::sample::{With, guid, marking};
+use quire_tests::seed::{next, seed};
 use quire_tests::wait::{PATIENCE, eventually};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -165,19 +166,4 @@ fn check(desk: &Daemon, edited: &str, ledger: &Ledger, round: usize) {
 fn total(ledger: &Mutex<Ledger>) -> u64 {
     let ledger = ledger.lock().unwrap();
     ledger.added.len() as u64 + ledger.edits
-}
-
-/// `QUIRE_SEED`, else a new one.
-fn seed() -> u64 {
-    let given = std::env::var("QUIRE_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0)
-}
-
-/// SplitMix64.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut value = *state;
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
