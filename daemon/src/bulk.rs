@@ -45,7 +45,8 @@ pub mod limits {
 
     /// Definitions at one time: what real Eloqua allows to be made in an hour (REFERENCE A7), exports and imports.
     pub const MAX_DEFINITIONS: usize = 4_000;
-    /// Ended syncs that are kept; the oldest go first. Each takes a few KB of memory, at most 10.
+    /// Ended syncs that are kept; the oldest go first. Each takes a KB or two of memory, with a log of many
+    /// unknown fields some ten.
     pub const MAX_SYNCS: usize = 4_000;
     /// Syncs that may wait for their turn: a client that starts more is told to come back (503).
     pub const MAX_WAITING: usize = 200;

@@ -164,6 +164,8 @@ fn end_now(
     let left = if status == Status::Error { not_done(&sync) } else { Vec::new() };
     let taken = std::mem::take(&mut sync.staged);
     (sync.status, sync.ended_at, sync.exported, sync.draft) = (status, Some(now), exported, None);
+    // The logs name them now.
+    sync.unknown.clear();
     sync.logs.extend(logs);
     sync.logs.push(Code::ENDED.with(&[&id.to_string(), status.word()], now).as_(weight(status)));
     let is_left = |upload: u64| left.iter().any(|staged| staged.upload == upload);

@@ -113,7 +113,7 @@ fn who_is_called_may_ask_about_a_sync_whose_number_nobody_told_him() {
 }
 
 #[test]
-fn some_callbacks_come_before_the_answer() {
+fn a_callback_comes_at_once_before_or_after_the_answer() {
     let desk = desk();
     let bulk = desk.bulk();
     let receiver = Receiver::answering(OK);

@@ -1,8 +1,8 @@
 //! Definitions of exports, and what they gave.
 
 use super::{
-    ACTIVE, BAD_QUERY, BASE, DONE, GONE, ID, IN_USE, NOT_YOURS, OBJECT, OF_OBJECT, OF_PARENT, OFFSET, PARENT,
-    ROWS, TOTAL, UNKNOWN, invalid, page, schema,
+    ACTIVE, BAD_QUERY, BASE, DONE, FULL, GONE, ID, IN_USE, NOT_YOURS, OBJECT, OF_OBJECT, OF_PARENT, OFFSET,
+    PARENT, ROWS, TOTAL, UNKNOWN, invalid, page, schema,
 };
 use crate::http::endpoint::{Body, Endpoint, Group, Media, Parameter, Reply, Schema, Verb};
 
@@ -71,7 +71,7 @@ pub const CREATE: Endpoint = Endpoint {
     summary: "Defines an export",
     parameters: &[OBJECT],
     request: Some(DEFINITION),
-    responses: &[CREATED, INVALID, UNKNOWN],
+    responses: &[CREATED, INVALID, UNKNOWN, FULL],
     ..LIST
 };
 
@@ -80,7 +80,7 @@ pub const READ: Endpoint = Endpoint {
     path: "/api/bulk/2.0/{object}/exports/{id}",
     summary: "One definition",
     parameters: &[OBJECT, ID],
-    responses: &[FOUND, BAD_QUERY, UNKNOWN],
+    responses: &[FOUND, BAD_QUERY, UNKNOWN, GONE],
     ..BASE
 };
 
@@ -89,7 +89,7 @@ pub const CHANGE: Endpoint = Endpoint {
     verb: Verb::Put,
     summary: "Puts a definition in the place of another",
     request: Some(DEFINITION),
-    responses: &[FOUND, INVALID, UNKNOWN, ACTIVE],
+    responses: &[FOUND, INVALID, UNKNOWN, GONE, FULL],
     ..READ
 };
 
@@ -97,7 +97,7 @@ pub const CHANGE: Endpoint = Endpoint {
 pub const DELETE: Endpoint = Endpoint {
     verb: Verb::Delete,
     summary: "Deletes a definition",
-    responses: &[DONE, BAD_QUERY, UNKNOWN, IN_USE],
+    responses: &[DONE, BAD_QUERY, UNKNOWN, GONE, IN_USE],
     ..READ
 };
 

@@ -1,8 +1,8 @@
 //! Definitions of imports, and rows for them.
 
 use super::{
-    ACTIVE, BAD_QUERY, BASE, DONE, FULL, ID, IN_USE, OBJECT, OF_OBJECT, OF_PARENT, PARENT, UNKNOWN, invalid,
-    page, schema,
+    ACTIVE, BAD_QUERY, BASE, DONE, FULL, GONE, ID, IN_USE, OBJECT, OF_OBJECT, OF_PARENT, PARENT, UNKNOWN,
+    invalid, page, schema,
 };
 use crate::http::endpoint::{Body, Endpoint, Group, Media, Reply, Schema, Verb};
 
@@ -59,7 +59,7 @@ pub const CREATE: Endpoint = Endpoint {
     summary: "Defines an import",
     parameters: &[OBJECT],
     request: Some(DEFINITION),
-    responses: &[CREATED, INVALID, UNKNOWN],
+    responses: &[CREATED, INVALID, UNKNOWN, FULL],
     ..LIST
 };
 
@@ -68,7 +68,7 @@ pub const READ: Endpoint = Endpoint {
     path: "/api/bulk/2.0/{object}/imports/{id}",
     summary: "One definition",
     parameters: &[OBJECT, ID],
-    responses: &[FOUND, BAD_QUERY, UNKNOWN],
+    responses: &[FOUND, BAD_QUERY, UNKNOWN, GONE],
     ..BASE
 };
 
@@ -77,7 +77,7 @@ pub const CHANGE: Endpoint = Endpoint {
     verb: Verb::Put,
     summary: "Puts a definition in the place of another",
     request: Some(DEFINITION),
-    responses: &[FOUND, INVALID, UNKNOWN, ACTIVE],
+    responses: &[FOUND, INVALID, UNKNOWN, GONE, FULL],
     ..READ
 };
 
@@ -85,7 +85,7 @@ pub const CHANGE: Endpoint = Endpoint {
 pub const DELETE: Endpoint = Endpoint {
     verb: Verb::Delete,
     summary: "Deletes a definition",
-    responses: &[DONE, BAD_QUERY, UNKNOWN, IN_USE],
+    responses: &[DONE, BAD_QUERY, UNKNOWN, GONE, IN_USE],
     ..READ
 };
 
@@ -115,7 +115,7 @@ pub const CLEAR: Endpoint = Endpoint {
     summary: "Throws staged rows away",
     description: "",
     request: None,
-    responses: &[DONE, BAD_QUERY, UNKNOWN, ACTIVE],
+    responses: &[DONE, BAD_QUERY, UNKNOWN, GONE],
     ..STAGE
 };
 

@@ -49,7 +49,7 @@ pub const READ: Endpoint = Endpoint {
     summary: "One sync",
     description: "Members that are not known yet are left out.",
     parameters: &[ID],
-    responses: &[Reply::new(200, "The sync.", SYNC), BAD_QUERY, UNKNOWN],
+    responses: &[Reply::new(200, "The sync.", SYNC), BAD_QUERY, UNKNOWN, GONE],
     ..BASE
 };
 
@@ -58,7 +58,7 @@ pub const LOGS: Endpoint = Endpoint {
     path: "/api/bulk/2.0/syncs/{id}/logs",
     summary: "What a sync did",
     parameters: OF_SYNC,
-    responses: &[page("BulkLogs", schema::logs), BAD_QUERY, UNKNOWN],
+    responses: &[page("BulkLogs", schema::logs), BAD_QUERY, UNKNOWN, GONE],
     ..BASE
 };
 
@@ -67,7 +67,7 @@ pub const REJECTS: Endpoint = Endpoint {
     path: "/api/bulk/2.0/syncs/{id}/rejects",
     summary: "Rows that a sync did not import",
     parameters: &[ID, super::LIMIT, OFFSET, TOTAL],
-    responses: &[page("BulkRejects", schema::rejects), BAD_QUERY, UNKNOWN, GONE],
+    responses: &[page("BulkRejects", schema::rejects), BAD_QUERY, NOT_YOURS, UNKNOWN, GONE],
     ..BASE
 };
 
@@ -81,6 +81,7 @@ pub const DATA: Endpoint = Endpoint {
         invalid("A value of the path or of the query is out of its range, or the sync is an import."),
         NOT_YOURS,
         UNKNOWN,
+        ACTIVE,
         GONE,
     ],
     ..BASE
