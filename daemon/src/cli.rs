@@ -3,11 +3,15 @@
 mod client;
 mod conflicts;
 mod demo;
+mod doctor;
 mod output;
 mod pair;
 mod peers;
+mod recovery;
 mod serve;
+mod spaces;
 mod status;
+mod unpair;
 mod user;
 
 use std::ffi::OsString;
@@ -65,6 +69,22 @@ enum Command {
     /// somebody has paired or the invitation has expired (exit code 1). With --json it prints the
     /// invitation on one line and, once paired, the new peer on the next.
     Pair(PairArgs),
+    /// Remove a device, for all that share anything with it
+    ///
+    /// What it wrote so far stays, as far as this device has it; what it writes from now on is set aside everywhere.
+    /// With --adopt, given for a device that is removed already, what was set aside of it is taken in after all.
+    /// A removed device that is not yours to keep may hold a copy of all it had: nothing can take that back.
+    Unpair(UnpairArgs),
+    /// The key on paper that is above your devices: make it, or use it against a thief
+    ///
+    /// Two devices that remove each other are both out for the rest. Who holds the 24 words decides: `use` throws
+    /// devices out whatever they have ruled, and whom they had removed is back.
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
+    /// List the spaces that are held, with their clocks
+    Spaces(ReadArgs),
+    /// Look for what is wrong with the running daemon, and say what to do about it
+    Doctor(ReadArgs),
     /// List values that were set at the same time on several devices, and which of them holds
     Conflicts(ReadArgs),
     /// Say who may call the Bulk shapes (`/api/bulk/2.0`): add, list or remove users of the configuration file
@@ -135,8 +155,37 @@ struct PairArgs {
     /// Where the other device is, if it cannot be found by itself
     #[arg(long, value_name = "HOST:PORT", value_parser = value::connect, requires = "code")]
     at: Option<String>,
+    /// Share this space alone, with these rights: account:3, account:3=read or account:3=read,write,invite,admin
+    /// (repeatable) [default: the other is a device of yours and shares everything]
+    #[arg(long, value_name = "SPACE[=RIGHTS]", conflicts_with = "code")]
+    space: Vec<String>,
     #[command(flatten)]
     read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+struct UnpairArgs {
+    /// Its name, where only one device has it, or its id: see `quire peers`
+    device: String,
+    /// Take in what was set aside of a device that is removed already (by its id)
+    #[arg(long)]
+    adopt: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum RecoveryCommand {
+    /// Make the key and print its 24 words, once: they are kept nowhere
+    New(FolderArgs),
+    /// Throw devices out with the 24 words, which are read from standard input
+    Use {
+        /// The devices, by id or, where only one has it, by name
+        #[arg(long, value_name = "DEVICE", required = true)]
+        expel: Vec<String>,
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
 }
 
 /// Why a command ended without having done its work.
@@ -187,6 +236,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => args.client().and_then(|client| status::run(&client, args.json)),
         Command::Peers(args) => args.client().and_then(|client| peers::run(&client, args.json)),
         Command::Pair(args) => args.read.client().and_then(|client| pair::run(&client, &args)),
+        Command::Unpair(args) => args.folder.client().and_then(|client| unpair::run(&client, &args)),
+        Command::Recovery(RecoveryCommand::New(folder)) => {
+            folder.client().and_then(|client| recovery::new(&client))
+        }
+        Command::Recovery(RecoveryCommand::Use { expel, folder }) => {
+            folder.client().and_then(|client| recovery::expel(&client, &expel))
+        }
+        Command::Spaces(args) => args.client().and_then(|client| spaces::run(&client, args.json)),
+        Command::Doctor(args) => args.client().and_then(|client| doctor::run(&client, args.json)),
         Command::Conflicts(args) => args.client().and_then(|client| conflicts::run(&client, args.json)),
         Command::User(command) => user::run(command),
         Command::Openapi => output::document(&crate::http::openapi::text()).map_err(Failure::from),
@@ -210,6 +268,13 @@ impl FolderArgs {
     }
 }
 
+impl FolderArgs {
+    fn client(&self) -> Result<Client, Failure> {
+        let loader = Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?;
+        Ok(Client::of_folder(&loader.data_dir()?)?)
+    }
+}
+
 impl ServeArgs {
     fn loader(self) -> Result<Loader, Failure> {
         let layer = Layer {
@@ -227,9 +292,7 @@ impl ServeArgs {
 
 impl ReadArgs {
     fn client(&self) -> Result<Client, Failure> {
-        let variable = |name: &str| std::env::var_os(name);
-        let loader = Loader::new(self.folder.layer(), self.folder.config.clone(), &variable)?;
-        Ok(Client::of_folder(&loader.data_dir()?)?)
+        self.folder.client()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod readers;
+mod roster;
 mod tenants;
 mod types;
 mod writer;
@@ -10,8 +11,8 @@ mod writer;
 pub use types::{
     Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
     MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
-    NodeName, NodePut, PeerRecord, RecordsOf, ShelfRow, Shelve, Shelved, SpaceView, Synchronized, TokenPut,
-    WindowPage,
+    NodeName, NodePut, PeerRecord, RecordsOf, RosterChange, ShelfRow, Shelve, Shelved, SpaceView,
+    Synchronized, TokenPut, WindowPage,
 };
 
 use std::collections::{BTreeMap, HashMap};
@@ -260,6 +261,7 @@ impl Engine {
         let record = |(device, trust): (&DeviceId, &quire_protocol::identity::Trust)| PeerRecord {
             card: trust.card.clone(),
             everything: trust.everything,
+            added_by: mirror.added_by(*device),
             spaces: trust.spaces.iter().map(|(space, rights)| (space.clone(), *rights)).collect(),
             addresses: view.as_ref().and_then(|v| v.addresses(*device).ok()).unwrap_or_default(),
         };
@@ -275,11 +277,6 @@ impl Engine {
         addresses: Vec<String>,
     ) -> Result<(), EngineError> {
         self.ask(|reply| Command::AddPeer { card, scopes, brought, addresses, reply }).await
-    }
-
-    /// Forgets a device here: no session, no records from it any more.
-    pub async fn remove_peer(&self, peer: DeviceId) -> Result<bool, EngineError> {
-        self.ask(|reply| Command::RemovePeer { peer, reply }).await
     }
 
     /// Keeps an address (`HOST:PORT`) at which a peer was reached; newest first.
@@ -314,7 +311,7 @@ impl Engine {
         clocks.map(of_others).sum()
     }
 
-    /// Records of this device's logs that were set aside.
+    /// Records of a device's logs that were set aside.
     pub fn set_aside(&self, peer: DeviceId) -> u64 {
         self.view().ok().and_then(|view| view.set_aside(peer).ok()).unwrap_or(0)
     }

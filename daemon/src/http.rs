@@ -27,6 +27,7 @@ mod peers;
 mod positions;
 pub mod problem;
 mod query;
+mod roster;
 pub mod router;
 pub mod server;
 mod shapes;

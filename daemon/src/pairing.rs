@@ -46,6 +46,15 @@ impl fmt::Debug for Invitation {
     }
 }
 
+/// What came of accepting an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The inviter.
+    pub peer: PeerStatus,
+    /// What it granted this device, in single spaces; `None` for everything.
+    pub granted: Option<Vec<(Space, Rights)>>,
+}
+
 /// Why an invitation could not be accepted.
 #[derive(Debug, Error)]
 pub enum AcceptError {
@@ -110,17 +119,17 @@ impl Pairing {
     ///
     /// # Errors
     /// [`AcceptError`].
-    pub async fn accept(&self, code: &str, address: Option<String>) -> Result<PeerStatus, AcceptError> {
+    pub async fn accept(&self, code: &str, address: Option<String>) -> Result<Accepted, AcceptError> {
         let invite = uri::Invite::read(code).map_err(AcceptError::Code)?;
         Code::parse(&invite.code).map_err(|error| AcceptError::Code(error.to_string()))?;
         let one = self.deriving.lock().await;
         let found = find::inviter(&self.peers, &invite, address).await?;
         drop(one);
         let place = found.place.clone();
-        let device = exchange::accept(self.peers.engine(), found).await?;
+        let (device, granted) = exchange::accept(self.peers.engine(), found).await?;
         self.peers.paired(device.id(), place.clone());
         let listed = self.peers.status().into_iter().find(|peer| peer.device == device.id());
-        Ok(listed.unwrap_or_else(|| PeerStatus {
+        let peer = listed.unwrap_or_else(|| PeerStatus {
             device: device.id(),
             name: device.name,
             connected: false,
@@ -129,6 +138,10 @@ impl Pairing {
             next_attempt_ms: None,
             behind_by: 0,
             set_aside: 0,
-        }))
+            set_aside_first: Vec::new(),
+            grants: None,
+            added_by: Vec::new(),
+        });
+        Ok(Accepted { peer, granted })
     }
 }

@@ -18,7 +18,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quire_protocol::id::DeviceId;
+use quire_protocol::id::{DeviceId, Space};
+use quire_protocol::identity::Rights;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -27,6 +28,7 @@ use crate::channel::Channel;
 use crate::discovery::Sighting;
 use crate::engine::Engine;
 use crate::pairing::Invitations;
+use crate::replica::SetAside;
 
 pub(crate) use dial::{PlaceError, connect};
 
@@ -113,6 +115,12 @@ pub struct PeerStatus {
     pub behind_by: u64,
     /// Records of its logs that were set aside.
     pub set_aside: u64,
+    /// The first of them, with the reasons.
+    pub set_aside_first: Vec<SetAside>,
+    /// What it may do in single spaces; `None` for a device of the same person, which may do everything.
+    pub grants: Option<Vec<(Space, Rights)>>,
+    /// Trusted devices that added it.
+    pub added_by: Vec<DeviceId>,
 }
 
 impl Peers {
@@ -149,6 +157,9 @@ impl Peers {
                 next_attempt_ms: state.next_attempt.and_then(|at| u64::try_from(until(at)).ok()),
                 behind_by: self.shared.engine.behind_by(device),
                 set_aside: self.shared.engine.set_aside(device),
+                set_aside_first: self.shared.engine.asides(Some(device)).unwrap_or_default(),
+                grants: (!record.everything).then_some(record.spaces),
+                added_by: record.added_by,
             }
         };
         self.shared.engine.peers().into_iter().map(one).collect()

@@ -22,7 +22,9 @@ mod open;
 mod past;
 mod positions;
 mod records;
+mod refold;
 mod registration;
+mod roster;
 mod shelf;
 mod synchronize;
 mod token;
@@ -36,12 +38,13 @@ pub use batch::{Batch, Committed};
 pub use shelf::{MAX_SHELF_NAME, MAX_SHELF_VALUE};
 pub use synchronize::cursor_candidates;
 pub use token::TokenState;
+pub use trust::{SetAside, TOLD_ASIDES};
 pub use view::View;
 pub use window::Window;
 
 use blocks::Blocks;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,10 +52,11 @@ use lru::LruCache;
 use quire_protocol::clock::Clock;
 use quire_protocol::document::Document;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
-use quire_protocol::identity::{Certificate, DeviceCard, DeviceKey, PublicKey, RosterEntry, Trust};
+use quire_protocol::identity::{Certificate, DeviceCard, DeviceKey, PublicKey};
+use quire_protocol::roster::{Roster, Standing, Trust};
 
 use crate::store::keys::{Key, Kind, SpaceNo, last_number, last_signed, sixteen};
-use crate::store::rows::{ArrivalRow, CursorRow, HeadRow, RowCodec, decode, meta};
+use crate::store::rows::{ArrivalRow, CursorRow, HeadRow, InvitedRow, RowCodec, decode, meta};
 use crate::store::{Result, Rows, Store, StoreError};
 
 /// Documents kept loaded: one costs about 21 KiB (measured), and a hot edit then 20 µs instead of 100.
@@ -123,8 +127,12 @@ pub struct Mirror {
     pub trust: Arc<BTreeMap<DeviceId, Trust>>,
     /// Whose log is whose.
     pub certificates: Arc<BTreeMap<Incarnation, Certificate>>,
-    /// Signed entries that trust follows from.
-    pub roster: Arc<Vec<RosterEntry>>,
+    /// Signed statements that trust follows from.
+    pub roster: Arc<Roster>,
+    /// What follows from them.
+    pub standing: Arc<Standing>,
+    /// Devices that proved an invitation's code and were not heard of since: a crash came between the two sides.
+    pub invited: Arc<BTreeMap<DeviceId, InvitedRow>>,
     /// Arrival that the next record will get.
     pub next_arrival: u64,
     /// Records that were read lately.
@@ -138,7 +146,8 @@ pub struct Replica {
     channel_key: [u8; 32],
     mirror: Mirror,
     heads: HashMap<(SpaceNo, Incarnation), HeadRow>,
-    unpaired: Vec<DeviceId>,
+    /// Keys on paper that are above devices.
+    recovery: BTreeSet<PublicKey>,
     /// Latest cursor given for each space, in milliseconds.
     last_cursor: HashMap<SpaceNo, i64>,
     documents: LruCache<(SpaceNo, DocId), Document>,
@@ -173,6 +182,8 @@ impl Replica {
             trust: Arc::default(),
             certificates: Arc::default(),
             roster: Arc::default(),
+            standing: Arc::default(),
+            invited: Arc::default(),
             next_arrival: 1,
             blocks: Arc::default(),
         };
@@ -183,7 +194,7 @@ impl Replica {
             channel_key,
             mirror,
             heads: HashMap::new(),
-            unpaired: Vec::new(),
+            recovery: BTreeSet::new(),
             last_cursor: HashMap::new(),
             documents: LruCache::new(capacity),
             codec: RowCodec::default(),
@@ -242,7 +253,7 @@ impl Replica {
         let names = read_names(&reader)?;
         self.heads = read_heads(&reader)?;
         self.last_cursor = read_last_cursors(&reader)?;
-        self.unpaired = keys_of(&reader, Kind::Unpaired)?.iter().filter_map(|key| device(key)).collect();
+        self.recovery = read_recovery(&reader)?;
         let mut clocks = vec![Clock::default(); names.spaces.len()];
         for ((space, log), head) in &self.heads {
             if let Some(clock) = clocks.get_mut(*space as usize) {
@@ -253,7 +264,10 @@ impl Replica {
         self.mirror.clocks = Arc::new(clocks);
         self.mirror.next_arrival = next_arrival(&reader)?;
         self.mirror.certificates = Arc::new(read_certificates(&reader)?);
-        self.mirror.roster = Arc::new(read_all(&reader, Kind::Roster)?);
+        let (entries, rulings) = (read_all(&reader, Kind::Roster)?, read_all(&reader, Kind::Ruling)?);
+        self.mirror.roster = Arc::new(Roster { entries, rulings });
+        let invited: Vec<InvitedRow> = read_all(&reader, Kind::Invited)?;
+        self.mirror.invited = Arc::new(invited.into_iter().map(|row| (row.card.id(), row)).collect());
         self.mirror.blocks = Arc::default();
         self.documents.clear();
         self.settle_trust();
@@ -352,13 +366,9 @@ fn device(key: &[u8]) -> Option<DeviceId> {
     Some(DeviceId(key.get(1..21)?.try_into().ok()?))
 }
 
-fn keys_of(reader: &impl Rows, kind: Kind) -> Result<Vec<Vec<u8>>> {
-    let mut keys = Vec::new();
-    each(reader, kind, |key, _| {
-        keys.push(key.to_vec());
-        Ok(())
-    })?;
-    Ok(keys)
+fn read_recovery(reader: &impl Rows) -> Result<BTreeSet<PublicKey>> {
+    let kept = read_meta(reader, meta::RECOVERY)?;
+    kept.map_or(Ok(BTreeSet::new()), |value| decode(&meta_key(meta::RECOVERY), &value))
 }
 
 fn read_all<T: serde::de::DeserializeOwned>(reader: &impl Rows, kind: Kind) -> Result<Vec<T>> {

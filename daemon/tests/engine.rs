@@ -217,8 +217,8 @@ async fn items_survive_reopening_and_a_copied_folder_writes_a_new_log() {
     let id = a.card().id();
     for (from, to) in [(&a, &b), (&b, &a)] {
         to.learn(quire_protocol::message::Credentials {
-            roster: Vec::new(),
             certificates: from.mirror().certificates.values().cloned().collect(),
+            ..Default::default()
         })
         .await
         .unwrap();

@@ -9,7 +9,7 @@ use quire_daemon::engine::Engine;
 use quire_daemon::pairing::{AcceptError, Pairing};
 use quire_daemon::peers::{Options, PeerStatus, Peers};
 use quire_protocol::id::Space;
-use quire_protocol::identity::Rights;
+use quire_protocol::identity::{Rights, Scope};
 use quire_protocol::shapes::{json, model};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -46,7 +46,7 @@ impl Device {
 
     async fn pair_with(&self, inviter: &Device) -> PeerStatus {
         let invitation = inviter.pairing.invite(None).await.unwrap();
-        self.pairing.accept(&invitation.code, Some(inviter.address())).await.unwrap()
+        self.pairing.accept(&invitation.code, Some(inviter.address())).await.unwrap().peer
     }
 
     async fn write(&self, account: i64, guid: u8, note: &str) {
@@ -223,4 +223,51 @@ async fn a_restarted_peer_is_found_again_by_its_configured_address() {
     c.write(3, 2, "after the restart").await;
     until("and finds it again", || a.note(2).is_some()).await;
     until("one session is left", || a.sees(&c) && c.sees(&a)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_peer_hears_why_and_the_others_drop_it() {
+    let (a, b, c) = (Device::start("a").await, Device::start("b").await, Device::start("c").await);
+    b.pair_with(&a).await;
+    c.pair_with(&a).await;
+    until("all know each other", || b.status(&c).is_some() && c.status(&b).is_some()).await;
+    b.peers.set_connect(vec![c.address()]);
+    until("b and c meet", || b.sees(&c)).await;
+    assert!(a.engine.remove_peer(b.engine.card().id()).await.unwrap());
+    until("c drops it", || c.status(&b).is_none() && !b.sees(&c)).await;
+    until("b is told", || b.engine.removed_by() == [a.engine.card().id()]).await;
+    let told = || b.status(&a).and_then(|peer| peer.last_error);
+    until("and shows it", || told().is_some_and(|error| error.contains("removed this device"))).await;
+    b.write(3, 1, "not for them").await;
+    a.write(3, 2, "for c").await;
+    until("the others go on", || c.note(2).is_some()).await;
+    assert!(a.note(1).is_none() && c.note(1).is_none() && b.note(2).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pairing_cut_between_the_two_sides_is_healed_by_the_first_session() {
+    let (a, b) = (Device::start("a").await, Device::start("b").await);
+    // As a crash of the inviter leaves it, after the acceptor has written: a keeps b as invited, b trusts a.
+    a.engine.invite(b.engine.card(), vec![Scope::Everything]).await.unwrap();
+    assert!(a.status(&b).is_none(), "nobody is shown as paired yet");
+    b.engine
+        .add_peer(a.engine.card(), vec![Scope::Everything], Default::default(), vec![a.address()])
+        .await
+        .unwrap();
+    b.peers.sync_now(None);
+    until("healed", || a.sees(&b) && b.sees(&a)).await;
+    a.write(3, 1, "whole").await;
+    until("and whole", || b.note(1).is_some()).await;
+    assert!(!a.engine.admit_invited(b.engine.card().id()).await.unwrap(), "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invited_device_that_never_came_gets_nothing_before_it_comes() {
+    let (a, b, c) = (Device::start("a").await, Device::start("b").await, Device::start("c").await);
+    a.engine.invite(b.engine.card(), vec![Scope::Everything]).await.unwrap();
+    a.engine.invite(c.engine.card(), vec![Scope::Everything]).await.unwrap();
+    assert!(!a.engine.admit_invited(b.engine.card().id()).await.unwrap(), "the last one counts");
+    assert!(a.engine.credentials_for(c.engine.card().id()).certificates.is_empty());
+    assert!(a.engine.remove_peer(c.engine.card().id()).await.unwrap(), "it can be taken back");
+    assert!(!a.engine.admit_invited(c.engine.card().id()).await.unwrap());
 }

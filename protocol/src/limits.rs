@@ -72,6 +72,13 @@ pub const MAX_SPACES: usize = 65_536;
 /// Entries of a roster: devices of one person, or of one team that shares a space.
 pub const MAX_ROSTER: usize = 4096;
 
+/// Bytes of what one ruling on the roster says: a cut of [`MAX_LOGS`] logs fits.
+pub const MAX_RULING: usize = 128 * 1024;
+
+/// Statements of the roster kept of one signer who is not this device: far more than a person pairs and removes in a
+/// life, and one device alone cannot fill the roster so that no removal finds room.
+pub const MAX_STATEMENTS_OF_ONE: usize = 512;
+
 /// Bytes of a device's display name.
 pub const MAX_DEVICE_NAME: usize = 128;
 

@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::id::{Incarnation, Space};
-use crate::identity::{Certificate, RosterEntry};
+use crate::identity::Certificate;
 use crate::limits::{MAX_LOGS, MAX_MESSAGE, MAX_ROSTER, MAX_SPACES};
+use crate::roster::{RosterEntry, Ruling};
 
 /// Version of the wire that this code speaks.
 pub const WIRE_VERSION: u16 = 1;
@@ -49,6 +50,8 @@ pub struct Greeting {
 /// What lets a peer verify logs of devices it never met.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Credentials {
+    /// What was ruled on the entries; before them, so that what was taken back is never trusted in between.
+    pub rulings: Vec<Ruling>,
     /// Who may share what.
     pub roster: Vec<RosterEntry>,
     /// Whose logs are whose.
@@ -146,7 +149,9 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
 
 fn within_bounds(message: &Message) -> bool {
     match message {
-        Message::Credentials(c) => c.roster.len() <= MAX_ROSTER && c.certificates.len() <= MAX_ROSTER,
+        Message::Credentials(c) => {
+            [c.rulings.len(), c.roster.len(), c.certificates.len()].iter().all(|n| *n <= MAX_ROSTER)
+        }
         Message::Clocks(spaces) => {
             let usable = |(space, clock): &(Space, Clock)| {
                 clock.len() <= MAX_LOGS && Space::parse(space.as_str()).is_some()

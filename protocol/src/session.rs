@@ -381,6 +381,7 @@ impl Link {
 /// Digest of a set of credentials, whatever their order.
 fn digest(credentials: &Credentials) -> [u8; 8] {
     let mut names: Vec<[u8; 16]> = credentials.roster.iter().map(|e| e.id()).collect();
+    names.extend(credentials.rulings.iter().map(|ruling| ruling.id()));
     names.extend(credentials.certificates.iter().map(|c| c.incarnation.0));
     names.sort_unstable();
     let hash = blake3::derive_key("quire credentials 1", &names.concat());

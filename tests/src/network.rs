@@ -101,7 +101,7 @@ impl Network {
         for (one, other) in [(a, b), (b, a)] {
             let mirror = self.peers[other].mirror();
             let (card, own) = (mirror.card.clone(), mirror.certificates.get(&mirror.log).cloned());
-            let brought = Credentials { roster: Vec::new(), certificates: own.into_iter().collect() };
+            let brought = Credentials { certificates: own.into_iter().collect(), ..Credentials::default() };
             self.commit(one, |batch| Ok(batch.add_peer(&card, &[Scope::Everything], &brought, &[])?))?;
         }
         self.link(a, b);

@@ -118,6 +118,11 @@ impl Client {
         self.request("POST", path, Some(body))
     }
 
+    /// `DELETE`.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        self.request("DELETE", path, None)
+    }
+
     fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
         let broken =
             |source| ClientError::Io { address: self.address, what: format!("{method} {path}"), source };

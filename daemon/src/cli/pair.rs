@@ -21,7 +21,7 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(60);
 pub(super) fn run(client: &Client, args: &PairArgs) -> Result<(), Failure> {
     match &args.code {
         Some(code) => accept(client, code, args.at.as_deref(), args.read.json),
-        None => invite(client, args.read.json),
+        None => invite(client, &args.space, args.read.json),
     }
 }
 
@@ -34,9 +34,9 @@ fn accept(client: &Client, code: &str, at: Option<&str>, json: bool) -> Result<(
     show_peer(&peer, json)
 }
 
-fn invite(client: &Client, json: bool) -> Result<(), Failure> {
+fn invite(client: &Client, spaces: &[String], json: bool) -> Result<(), Failure> {
     let known = device_ids(&client.get("/v1/peers")?);
-    let invitation = client.post("/v1/pairing/invitations", &json!({}))?;
+    let invitation = client.post("/v1/pairing/invitations", &offer(spaces))?;
     let lifetime = Duration::from_secs(invitation["expiresInSeconds"].as_u64().unwrap_or_default());
     let expires = Instant::now() + lifetime;
     show_invitation(&invitation, lifetime, json)?;
@@ -49,6 +49,18 @@ fn invite(client: &Client, json: bool) -> Result<(), Failure> {
         }
     }
     Err(Failure::Said("the invitation has expired; run `quire pair` again for another".to_owned()))
+}
+
+/// What an invitation shares: these spaces, for reading and writing unless something else is said, or everything.
+fn offer(spaces: &[String]) -> Value {
+    if spaces.is_empty() {
+        return json!({});
+    }
+    let one = |said: &String| {
+        let (space, rights) = said.split_once('=').unwrap_or((said, "rw"));
+        json!({ "space": space, "rights": rights })
+    };
+    json!({ "spaces": spaces.iter().map(one).collect::<Vec<_>>() })
 }
 
 fn device_ids(answer: &Value) -> BTreeSet<String> {
@@ -88,7 +100,23 @@ fn show_peer(peer: &Value, json: bool) -> Result<(), Failure> {
         return Ok(output::line(peer)?);
     }
     let (name, device) = (output::cell(&peer["name"]), output::cell(&peer["deviceId"]));
-    Ok(output::line(format_args!("Paired with {} ({}).", Escaped(name), Escaped(device)))?)
+    output::line(format_args!("Paired with {} ({}).", Escaped(name), Escaped(device)))?;
+    output::line(format_args!("It may: {}", Escaped(granted(&peer["grants"]))))?;
+    if let Some(own) = peer.get("granted") {
+        output::line(format_args!("This device may: {}", Escaped(granted(own))))?;
+    }
+    Ok(())
+}
+
+/// Grants in one line.
+pub(super) fn granted(grants: &Value) -> String {
+    let Some(spaces) = grants.as_array() else { return output::cell(grants) };
+    let words = |one: &Value| {
+        let rights = one["rights"].as_array().map(Vec::as_slice).unwrap_or_default();
+        rights.iter().map(output::cell).collect::<Vec<_>>().join(", ")
+    };
+    let one = |one: &Value| format!("{} ({})", output::cell(&one["space"]), words(one));
+    spaces.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

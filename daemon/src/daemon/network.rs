@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::bulk::{Exchange, PeerLink};
 use crate::discovery::{self, DiscoveryState};
 use crate::engine::Engine;
-use crate::http::network::{self, AcceptError, Invitation, InviteError, Network, PeerStatus};
+use crate::http::network::{self, AcceptError, Accepted, Invitation, InviteError, Network, PeerStatus};
 use crate::pairing::Pairing;
 use crate::peers::Peers;
 
@@ -49,11 +49,7 @@ impl Network for LiveNetwork {
         Box::pin(async { self.pairing.invite(spaces).await.map_err(|why| InviteError(why.to_string())) })
     }
 
-    fn accept(
-        &self,
-        code: String,
-        address: Option<String>,
-    ) -> BoxFuture<'_, Result<PeerStatus, AcceptError>> {
+    fn accept(&self, code: String, address: Option<String>) -> BoxFuture<'_, Result<Accepted, AcceptError>> {
         Box::pin(async move { self.pairing.accept(&code, address).await })
     }
 }

@@ -3,8 +3,9 @@
 use quire_protocol::clock::Clock;
 use quire_protocol::domain::Kind;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
-use quire_protocol::identity::{DeviceCard, Rights};
+use quire_protocol::identity::{DeviceCard, PublicKey, Rights};
 use quire_protocol::node::NodeKey;
+use quire_protocol::roster::{Ruling, Scope};
 use quire_protocol::shapes::bulk::rule::UpdateRule;
 use quire_protocol::shapes::model::{Answer, Item};
 use serde_json::{Map, Value};
@@ -89,8 +90,28 @@ pub struct PeerRecord {
     pub everything: bool,
     /// Rights in single spaces otherwise.
     pub spaces: Vec<(Space, Rights)>,
+    /// Devices that added it, and that are trusted themselves.
+    pub added_by: Vec<DeviceId>,
     /// Where it was reached, newest first, as `HOST:PORT`.
     pub addresses: Vec<String>,
+}
+
+/// What is changed in the roster, in this device's name unless something else is said.
+pub enum RosterChange {
+    /// Who proved an invitation's code is kept until it is heard of.
+    Invite(DeviceCard, Vec<Scope>),
+    /// It did not take the invitation.
+    Uninvite(DeviceId),
+    /// It came.
+    AdmitInvited(DeviceId),
+    /// A device is removed, for all who share anything with it.
+    Remove(DeviceId),
+    /// What is here of a removed device's logs is taken for good.
+    Adopt(DeviceId),
+    /// A key is put above the devices.
+    NameRecovery(PublicKey),
+    /// Devices are thrown out: a ruling by a recovery key.
+    Expel(Ruling),
 }
 
 /// A space as the native API shows it.

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use super::{
     EngineError, Event, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction,
-    MessagePut, NodeName, NodePut, Shared, ShelfRow, TokenPut,
+    MessagePut, NodeName, NodePut, RosterChange, Shared, ShelfRow, TokenPut,
 };
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -71,8 +71,8 @@ pub(super) enum Command {
         addresses: Vec<String>,
         reply: Reply<()>,
     },
-    RemovePeer {
-        peer: DeviceId,
+    Roster {
+        change: RosterChange,
         reply: Reply<bool>,
     },
     RememberAddress {
@@ -504,8 +504,9 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
             let done = batch.add_peer(&card, &scopes, &brought, &addresses);
             react(reactions, reply, done.map_err(EngineError::Store), success)
         }
-        Command::RemovePeer { peer, reply } => {
-            react(reactions, reply, batch.remove_peer(peer).map_err(EngineError::Store), success)
+        Command::Roster { change, reply } => {
+            let done = change_roster(batch, change);
+            react(reactions, reply, done.map_err(EngineError::Store), success)
         }
         Command::RememberAddress { peer, address, reply } => {
             let done = batch.remember_address(peer, &address);
@@ -533,6 +534,18 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
         Command::Import { put, reply } => react(reactions, reply, batch.import(*put), success),
         Command::Shelve { rows, reply } => react(reactions, reply, batch.shelve(&rows), success),
         Command::Show { .. } | Command::Stop { .. } => Ok(()),
+    }
+}
+
+fn change_roster(batch: &mut Batch<'_, '_>, change: RosterChange) -> Result<bool, StoreError> {
+    match change {
+        RosterChange::Invite(card, scopes) => batch.invite(&card, &scopes).map(|()| true),
+        RosterChange::Uninvite(device) => batch.forget_invited(device).map(|()| true),
+        RosterChange::AdmitInvited(device) => batch.admit_invited(device),
+        RosterChange::Remove(device) => batch.remove_peer(device),
+        RosterChange::Adopt(device) => batch.adopt(device),
+        RosterChange::NameRecovery(key) => batch.name_recovery(key),
+        RosterChange::Expel(ruling) => batch.expel(&ruling),
     }
 }
 

@@ -9,7 +9,7 @@ use quire_protocol::identity::Rights;
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use crate::pairing::{AcceptError, Invitation};
+pub use crate::pairing::{AcceptError, Accepted, Invitation};
 pub use crate::peers::PeerStatus;
 
 /// Peers, pairing and discovery, as far as a caller of `/v1` can see and move them.
@@ -24,9 +24,8 @@ pub trait Network: Send + Sync + 'static {
     fn sync_now(&self, peer: Option<DeviceId>);
     /// Makes an invitation in the place of any older one. `None`: for a device of the same person.
     fn invite(&self, spaces: Option<Vec<(Space, Rights)>>) -> BoxFuture<'_, Result<Invitation, InviteError>>;
-    /// Accepts an invitation, by its code or its URI, and answers the new peer.
-    fn accept(&self, code: String, address: Option<String>)
-    -> BoxFuture<'_, Result<PeerStatus, AcceptError>>;
+    /// Accepts an invitation, by its code or its URI, and answers the new peer and what it granted.
+    fn accept(&self, code: String, address: Option<String>) -> BoxFuture<'_, Result<Accepted, AcceptError>>;
 }
 
 /// Why there is no invitation.

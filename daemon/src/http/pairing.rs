@@ -48,8 +48,10 @@ pub(super) async fn accept(
     body: Bytes,
 ) -> Result<Created, Problem> {
     let (code, address) = invitation(&object(&headers, &body, &["code", "address"])?)?;
-    let peer = services.network.accept(code, address).await.map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(peers::one(&peer))))
+    let accepted = services.network.accept(code, address).await.map_err(refused)?;
+    let mut told = peers::one(&accepted.peer);
+    told["granted"] = peers::grants(accepted.granted.as_deref());
+    Ok((StatusCode::CREATED, Json(told)))
 }
 
 fn refused(error: AcceptError) -> Problem {

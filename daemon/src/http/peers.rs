@@ -4,12 +4,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use quire_protocol::id::DeviceId;
+use quire_protocol::id::{DeviceId, Space};
+use quire_protocol::identity::Rights;
 use serde_json::{Value, json};
 
 use super::input::{Named, bad, missing, optional_object};
 use super::network::PeerStatus;
 use super::problem::Problem;
+use super::roster::reasons;
 use super::router::Services;
 
 /// `GET /v1/peers`.
@@ -70,7 +72,18 @@ pub(super) fn one(peer: &PeerStatus) -> Value {
         "nextAttempt": next_attempt,
         "behindBy": peer.behind_by,
         "setAside": peer.set_aside,
+        "setAsideReasons": reasons(&peer.set_aside_first),
+        "grants": grants(peer.grants.as_deref()),
+        "addedBy": peer.added_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
+}
+
+/// What a device may do: `"everything"` for one of the same person, else its rights in each space.
+pub(super) fn grants(spaces: Option<&[(Space, Rights)]>) -> Value {
+    let Some(spaces) = spaces else { return Value::from("everything") };
+    let one =
+        |(space, rights): &(Space, Rights)| json!({ "space": space.as_str(), "rights": rights.words() });
+    spaces.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -89,10 +102,16 @@ mod tests {
             next_attempt_ms: Some(1_500),
             behind_by: 2,
             set_aside: 0,
+            set_aside_first: Vec::new(),
+            grants: Some(vec![(Space::account(3), Rights::READ.or(Rights::WRITE))]),
+            added_by: vec![device],
         };
-        let wanted =
-            format!(r#"{{"peers":[{{"deviceId":"{device}","name":"desk","connected":false,"address":null,"#,)
-                + r#""lastError":"refused","nextAttempt":1.5,"behindBy":2,"setAside":0}]}"#;
+        let wanted = format!(
+            r#"{{"peers":[{{"deviceId":"{device}","name":"desk","connected":false,"address":null,"#,
+        ) + r#""lastError":"refused","nextAttempt":1.5,"behindBy":2,"setAside":0,"#
+            + &format!(
+                r#""setAsideReasons":[],"grants":[{{"space":"account:3","rights":["read","write"]}}],"addedBy":["{device}"]}}]}}"#
+            );
         assert_eq!(told(&[peer]).to_string(), wanted);
     }
 }

@@ -17,7 +17,7 @@ use super::network::Network;
 use super::problem::Family;
 use super::{
     bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
-    positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
+    positions, roster, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
 use crate::bulk::Bulk;
 use crate::engine::Engine;
@@ -117,6 +117,10 @@ fn routes() -> Vec<Route> {
         to(&of::conflicts::RESOLVE, conflicts::resolve),
         to(&of::peers::LIST, peers::list),
         to(&of::peers::REMOVE, peers::remove),
+        to(&of::peers::ADOPT, roster::adopt),
+        to(&of::peers::SET_ASIDE, roster::set_aside),
+        to(&of::peers::RECOVERY, roster::name),
+        to(&of::peers::EXPEL, roster::expel),
         to(&of::peers::SYNC, peers::sync),
         to(&of::peers::INVITE, pairing::invite),
         to(&of::peers::ACCEPT, pairing::accept),

@@ -42,6 +42,7 @@ pub(super) async fn status(State(services): State<Services>) -> Json<Value> {
         "peer": about.peer,
         "spaces": spaces,
         "peers": { "known": peers.len(), "connected": connected },
+        "removedBy": services.engine.removed_by().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "discovery": services.network.discovery().text(),
         "lastEvent": services.engine.last_event(),
         "startedMs": about.started_ms,

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   acceptor                                       inviter
-//!   Hello: card, credentials, proof  ──────────▶   card, proof hold?
+//!   Hello: card, credentials, proof  ──────────▶   card, proof hold? write: invited
 //!   grants acceptable?  ◀──────────  Hello: card, credentials, proof, grants
-//!   write, then TAKEN  ─────────────────────────▶  write
+//!   write: trusted, then TAKEN  ────────────────▶  write: trusted
 //!   done  ◀───────────────────────────────────── TAKEN
 //! ```
 //!
-//! A crash before the first write leaves the two unpaired. One between the writes leaves the acceptor
-//! trusting an inviter that does not know it: it is refused there, says so, and pairing again heals it,
-//! since writing the same trust twice changes nothing.
+//! A crash before the acceptor's write leaves the two unpaired: whom the inviter keeps as invited does not know of
+//! it. One after that leaves them half paired, and the acceptor's first session heals it: an invited device is let in,
+//! and trusted from then on.
 
 use std::time::Duration;
 
@@ -41,6 +41,9 @@ const FAILED: &[u8] = &[3];
 
 /// Signed words of the proof; nothing else that a device signs begins with them.
 const PROOF: &[u8] = b"quire pairing 1";
+
+/// Spaces and rights in them; `None` is everything.
+pub(super) type Grants = Option<Vec<(Space, Rights)>>;
 
 /// A channel to an inviter.
 pub(super) struct Found {
@@ -104,12 +107,14 @@ async fn answer_unbounded(
     let theirs = Hello::read(&receive(&mut channel).await?, &public, &hash, Role::Acceptor)?;
     let device = theirs.card.id();
     let credentials = engine.credentials_for(device);
+    engine.invite(theirs.card.clone(), granted(grants.clone())).await?;
     let mine =
         Hello::say(engine.card(), credentials, grants.clone(), &statement(&hash, Role::Inviter), |s| {
             engine.sign(s)
         });
     channel.send(&mine.write()).await?;
     if receive(&mut channel).await? != TAKEN {
+        engine.uninvite(device).await?;
         return Err(ExchangeError::Declined);
     }
     let written = engine.add_peer(theirs.card, granted(grants), theirs.credentials, Vec::new()).await;
@@ -122,8 +127,8 @@ async fn answer_unbounded(
     Ok(device)
 }
 
-/// The acceptor's part. Gives the inviter's card.
-pub(super) async fn accept(engine: &Engine, found: Found) -> Result<DeviceCard, AcceptError> {
+/// The acceptor's part. Gives the inviter's card and what it grants.
+pub(super) async fn accept(engine: &Engine, found: Found) -> Result<(DeviceCard, Grants), AcceptError> {
     let Found { mut channel, public, place } = found;
     let hello = timeout(DEADLINE, introduce(engine, &mut channel, &public)).await;
     let theirs = hello.unwrap_or_else(|_| Err(late())).map_err(unreachable)?;
@@ -131,7 +136,7 @@ pub(super) async fn accept(engine: &Engine, found: Found) -> Result<DeviceCard, 
         decline(&mut channel, HOLDS).await;
         return Err(AcceptError::AlreadyHolds(held));
     }
-    let scopes = trusted_with(theirs.grants);
+    let scopes = trusted_with(theirs.grants.clone());
     let written = engine.add_peer(theirs.card.clone(), scopes, theirs.credentials, vec![place]).await;
     if written.is_err() {
         decline(&mut channel, FAILED).await;
@@ -142,7 +147,7 @@ pub(super) async fn accept(engine: &Engine, found: Found) -> Result<DeviceCard, 
             "the other device could not keep the pairing; pair again".to_owned(),
         )),
         // A lost confirmation says nothing; this side has written.
-        _ => Ok(theirs.card),
+        _ => Ok((theirs.card, theirs.grants)),
     }
 }
 
@@ -222,7 +227,8 @@ impl Hello {
         let who = hello.card.holds() && hello.card.channel_key == *public;
         let proved = hello.card.key.verify(&statement(hash, role), &hello.proof);
         let known = &hello.credentials;
-        let bounded = known.roster.len() <= MAX_ROSTER && known.certificates.len() <= MAX_ROSTER;
+        let lists = [known.rulings.len(), known.roster.len(), known.certificates.len()];
+        let bounded = lists.iter().all(|count| *count <= MAX_ROSTER);
         let grants = hello.grants.as_ref().is_none_or(|grants| usable(grants) && role == Role::Inviter);
         if who && proved && bounded && grants { Ok(hello) } else { Err(ExchangeError::Unproven) }
     }

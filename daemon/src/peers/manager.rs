@@ -28,6 +28,9 @@ const DIALS: usize = 32;
 /// 50 µs; nobody who opens a lid waits longer than this.
 const LOOK: Millis = 5_000;
 
+/// What is shown of a peer that does not answer because it removed this device.
+const REMOVED: &str = "it has removed this device; to share with it again, pair them again";
+
 pub(super) struct Manager {
     engine: Engine,
     view: View,
@@ -196,6 +199,8 @@ impl Manager {
         // Where somebody answered tells more than where nobody did.
         let telling = failures.iter().find(|f| matches!(f, PlaceError::Channel { .. })).or(failures.first());
         let error = telling.map_or_else(|| "the attempt was lost".to_owned(), ToString::to_string);
+        let removed = self.engine.removed_by().contains(&device);
+        let error = if removed { REMOVED.to_owned() } else { error };
         tracing::debug!(peer = %device, error, "not reached");
         if !self.sessions.contains_key(&device) {
             self.waits(device, Some(error));
@@ -209,7 +214,8 @@ impl Manager {
         self.sessions.remove(&device);
         self.plan.ended(device, self.now(), chance());
         tracing::info!(peer = %device, reason, "session ended");
-        self.waits(device, Some(reason));
+        let removed = self.engine.removed_by().contains(&device);
+        self.waits(device, Some(if removed { REMOVED.to_owned() } else { reason }));
     }
 
     /// Shows that a peer is away and when it is tried next.

@@ -15,15 +15,16 @@ use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, Rights};
 use quire_protocol::limits::PACK;
 use quire_protocol::record::{RULES, Record, RecordKind, Segment, pack};
+use quire_protocol::roster::Admitted;
 
 use super::Batch;
 use super::blocks::packs;
 use super::open::Origin;
 use super::view::blob_part_key;
 use crate::engine::Ingested;
+use crate::store::Result;
 use crate::store::keys::{Key, Kind, SpaceNo};
-use crate::store::rows::{Aside, AsideRow, DocRow, HeadRow, bytes, meta};
-use crate::store::{Result, Rows};
+use crate::store::rows::{Aside, DocRow, HeadRow, bytes, meta};
 
 /// The payload of a blob's part: its hash, which part, how long the whole is, and the bytes.
 pub(super) fn blob_payload(blob: &BlobRef, part: u64, chunk: &[u8]) -> Vec<u8> {
@@ -107,7 +108,7 @@ impl Batch<'_, '_> {
             return Err("the sender does not share this space".into());
         }
         let author = self.replica.author(log).ok_or("its author is not known here")?;
-        if !mirror.rights(author.device(), space).allow(Rights::WRITE) {
+        if mirror.standing.admitted(author.device(), space, log) == Admitted::Never {
             return Err("its author may not write to this space".into());
         }
         let segment = Segment::decode(log, encoded).map_err(|error| error.to_string())?;
@@ -145,16 +146,23 @@ impl Batch<'_, '_> {
                     entry.insert(known.map_err(|error| error.to_string())?)
                 }
             };
-            let missing = |dep: &&[u8; 32]| !known.contains(&dep[..8]) && !here.contains(&dep[..8]);
-            if let Some(dep) = scan.deps.iter().find(missing) {
-                return Err(format!("it depends on change {}, which is not here", ChangeId(*dep)));
+            let folded = |dep: &[u8; 32]| known.contains(&dep[..8]) || here.contains(&dep[..8]);
+            for dep in scan.deps.iter().filter(|dep| !folded(dep)).map(|dep| ChangeId(*dep)) {
+                if !self.is_aside(number, record.doc, dep)? {
+                    return Err(format!("it depends on change {dep}, which is not here"));
+                }
             }
             here.insert(short(id_of(&record.payload)));
         }
         Ok(rows)
     }
 
-    /// Beginnings of the hashes of a document's changes: folded, set aside, and its genesis.
+    fn is_aside(&self, space: Option<SpaceNo>, doc: DocId, change: ChangeId) -> Result<bool, String> {
+        let Some(space) = space else { return Ok(false) };
+        Ok(self.aside(space, doc, change).map_err(|error| error.to_string())?.is_some())
+    }
+
+    /// Beginnings of the hashes of a document's changes: folded, and its genesis.
     fn known_changes(
         &mut self,
         space: Option<SpaceNo>,
@@ -165,25 +173,10 @@ impl Batch<'_, '_> {
         let Some(space) = space else { return Ok(known) };
         let row = self.row(space, doc)?;
         known.extend(row.iter().flat_map(|row| &row.changes).map(|change| change.short));
-        known.extend(self.asides(space, doc)?.into_iter().map(|row| short(ChangeId(row.change))));
         if rows.len() < READ_ROWS {
             rows.insert(doc, row);
         }
         Ok(known)
-    }
-
-    /// Records of a document that were set aside.
-    fn asides(&self, space: SpaceNo, doc: DocId) -> Result<Vec<AsideRow>> {
-        let from = Key::of(Kind::SetAside).space(space);
-        let mut out = Vec::new();
-        self.rows.scan(&from, &from.end(), &mut |key, value| {
-            let row: AsideRow = crate::store::rows::decode(key, value)?;
-            if row.doc == doc {
-                out.push(row);
-            }
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
-        Ok(out)
     }
 
     /// Keeps a verified segment and folds its records.
@@ -200,13 +193,12 @@ impl Batch<'_, '_> {
         self.keep((space, log), (segment.lo, first), packs, segment.seal.clone(), Origin::Peer)?;
         self.set_head(space, log, head, Origin::Peer)?;
         self.touched.insert(space);
-        let place = |(i, record)| Placed {
-            record,
-            seq: segment.lo + i as u64,
-            arrival: first + i as u64,
-            log,
-            number,
-            verdict: judge(log, record),
+        let admitted = self.replica.mirror.admitted(&self.name_of(space)?, log);
+        let place = |(i, record)| {
+            let (seq, arrival) = (segment.lo + i as u64, first + i as u64);
+            let verdict = judge(log, record);
+            let verdict = if admitted.covers(seq) { verdict } else { verdict.and(Err(Aside::BehindCut)) };
+            Placed { record, seq, arrival, log, number, verdict }
         };
         let placed: Vec<Placed<'_>> = segment.records.iter().enumerate().map(place).collect();
         let mut at = 0;
@@ -287,6 +279,14 @@ impl Batch<'_, '_> {
             Ok(screened) => screened,
             Err(why) => return self.set_aside(space, placed, why.clone()),
         };
+        let missing = self.set_aside_deps(space, doc, &row, screened)?;
+        if !missing.is_empty() && missing.iter().all(|why| *why == Aside::BehindCut) {
+            // Its author took for good what it builds on; then so does everybody.
+            self.set_aside(space, placed, Aside::BehindCut)?;
+            self.refold_document(space, doc)?;
+            let Some(row) = self.row(space, doc)? else { return Ok(()) };
+            return self.changed(placed.arrival, space, &row, placed.log);
+        }
         let loaded = self.document(space, doc, &row)?;
         if placed.record.kind == RecordKind::SEED && loaded.holds(screened.id()) {
             // Two devices began the note with the same text: both logs have the same change, it counts once.
@@ -303,19 +303,29 @@ impl Batch<'_, '_> {
                 self.changed(placed.arrival, space, &row, placed.log)
             }
             Err(reason) => {
-                let asides = self.asides(space, doc)?;
-                let on_aside = screened.deps().any(|dep| asides.iter().any(|row| row.change == dep.0));
-                let reason = if on_aside { Reason::DependsOnSetAside } else { reason };
+                let reason = if missing.is_empty() { reason } else { Reason::DependsOnSetAside };
                 self.set_aside(space, placed, Aside::Gate(reason))
             }
         }
     }
 
+    /// Why changes that this one depends on were set aside.
+    fn set_aside_deps(
+        &self,
+        space: SpaceNo,
+        doc: DocId,
+        row: &DocRow,
+        screened: &Screened,
+    ) -> Result<Vec<Aside>> {
+        let folded = |dep: &ChangeId| row.changes.iter().any(|change| change.short == dep.0[..8]);
+        let asides = screened.deps().filter(|dep| !folded(dep)).map(|dep| self.aside(space, doc, dep));
+        Ok(asides.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     fn set_aside(&mut self, space: SpaceNo, placed: &Placed<'_>, why: Aside) -> Result<()> {
-        let change = id_of(&placed.record.payload);
         tracing::warn!(log = %placed.log, seq = placed.seq, ?why, "a record is set aside");
-        let row = AsideRow { doc: placed.record.doc, change: change.0, why };
-        self.rows.put(&Key::of(Kind::SetAside).space(space).log(placed.log).number(placed.seq), &bytes(&row))
+        let change = id_of(&placed.record.payload);
+        self.put_aside((space, placed.record.doc), (placed.log, placed.seq), change, why)
     }
 }
 
@@ -335,7 +345,7 @@ fn foldable(record: &Record) -> bool {
 }
 
 /// The gate's verdict as far as the record alone decides it. Rules 1 knows no groups of records.
-fn judge(log: Incarnation, record: &Record) -> Result<Screened, Aside> {
+pub(super) fn judge(log: Incarnation, record: &Record) -> Result<Screened, Aside> {
     if !foldable(record) {
         return Err(Aside::UnknownRules);
     }

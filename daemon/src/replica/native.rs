@@ -6,10 +6,7 @@ use std::sync::Arc;
 use quire_protocol::document::{Conflict, Edit, Life, Register, key};
 use quire_protocol::domain::{Kind as ItemKind, Role};
 use quire_protocol::id::{DeviceId, DocId, Space};
-use quire_protocol::identity::{DeviceCard, RosterEntry, Scope};
 use quire_protocol::item::{Said, plain, said};
-use quire_protocol::limits::MAX_ROSTER;
-use quire_protocol::message::Credentials;
 use quire_protocol::shapes::coerce::coerce;
 use serde_json::{Map, Value};
 
@@ -18,11 +15,8 @@ use super::view::members_of;
 use super::{Batch, View, device, each};
 use crate::engine::{ConflictView, EngineError, ItemView, MarkingFilter};
 use crate::store::keys::{Key, Kind, SpaceNo, sixteen};
-use crate::store::rows::{DocRow, bytes, decode};
+use crate::store::rows::{DocRow, decode};
 use crate::store::{Result, Rows};
-
-/// Addresses kept of one peer: home, work, a phone's hotspot, each in both families.
-const MAX_ADDRESSES: usize = 8;
 
 impl View {
     /// One marking by its GUID.
@@ -148,18 +142,6 @@ impl View {
             value,
             others: conflict.others.iter().map(other).collect(),
         }
-    }
-
-    /// Records of a device's logs that were set aside.
-    pub fn set_aside(&self, of: DeviceId) -> Result<u64> {
-        let mut count = 0;
-        each(self.rows(), Kind::SetAside, |key, _| {
-            let log = quire_protocol::id::Incarnation(sixteen(key, 5));
-            let author = self.mirror().certificates.get(&log).map(|c| c.device.device());
-            count += u64::from(author == Some(of));
-            Ok(())
-        })?;
-        Ok(count)
     }
 
     /// Where a peer was reached, newest first.
@@ -299,100 +281,6 @@ impl Batch<'_, '_> {
         let identity = row.identity().to_owned();
         let done = self.write_present(Target { space, kind, identity: &identity }, row, edit)?;
         Ok(Some(self.shown(space, doc, &done.row)?))
-    }
-
-    /// Keeps what a peer says of the roster, as far as it holds; true when anything was new.
-    pub fn learn(&mut self, credentials: &Credentials) -> Result<bool> {
-        let mut new = false;
-        for entry in &credentials.roster {
-            new |= self.keep_entry(entry)?;
-        }
-        for certificate in &credentials.certificates {
-            let known = self.replica.mirror.certificates.contains_key(&certificate.incarnation);
-            if !known && certificate.holds() {
-                let key = Key::of(Kind::Certificate).log(certificate.incarnation);
-                self.rows.put(&key, &bytes(certificate))?;
-                let certificates = Arc::make_mut(&mut self.replica.mirror.certificates);
-                certificates.insert(certificate.incarnation, certificate.clone());
-                new = true;
-            }
-        }
-        if new {
-            self.replica.settle_trust();
-            self.roster_changed = true;
-        }
-        Ok(new)
-    }
-
-    fn keep_entry(&mut self, entry: &RosterEntry) -> Result<bool> {
-        let key = Key::of(Kind::Roster).bytes(&entry.id());
-        let full = self.replica.mirror.roster.len() >= MAX_ROSTER;
-        if full || self.rows.get(&key)?.is_some() || !entry.holds() {
-            return Ok(false);
-        }
-        self.rows.put(&key, &bytes(entry))?;
-        Arc::make_mut(&mut self.replica.mirror.roster).push(entry.clone());
-        Ok(true)
-    }
-
-    /// Adds a device in this one's name, with what it brought and where it was met.
-    pub fn add_peer(
-        &mut self,
-        card: &DeviceCard,
-        scopes: &[Scope],
-        brought: &Credentials,
-        addresses: &[String],
-    ) -> Result<()> {
-        for scope in scopes {
-            let entry = RosterEntry::add(card.clone(), scope.clone(), &self.replica.key);
-            self.keep_entry(&entry)?;
-        }
-        self.rows.remove(&Key::of(Kind::Unpaired).device(card.id()))?;
-        self.replica.unpaired.retain(|device| *device != card.id());
-        for address in addresses.iter().rev() {
-            self.remember_address(card.id(), address)?;
-        }
-        self.replica.settle_trust();
-        self.roster_changed = true;
-        self.learn(brought).map(drop)
-    }
-
-    /// Forgets a device; false when it was not known.
-    pub fn remove_peer(&mut self, peer: DeviceId) -> Result<bool> {
-        if !self.replica.mirror.trust.contains_key(&peer) {
-            return Ok(false);
-        }
-        self.rows.put(&Key::of(Kind::Unpaired).device(peer), &[])?;
-        self.rows.remove(&Key::of(Kind::Address).device(peer))?;
-        self.replica.unpaired.push(peer);
-        self.replica.settle_trust();
-        self.roster_changed = true;
-        Ok(true)
-    }
-
-    /// Keeps an address, newest first.
-    pub fn remember_address(&mut self, peer: DeviceId, address: &str) -> Result<()> {
-        let key = Key::of(Kind::Address).device(peer);
-        let mut kept: Vec<String> =
-            self.rows.get(&key)?.map(|value| decode(&key, &value)).transpose()?.unwrap_or_default();
-        if kept.first().is_some_and(|first| first == address) {
-            return Ok(());
-        }
-        kept.retain(|known| known != address);
-        kept.insert(0, address.to_owned());
-        kept.truncate(MAX_ADDRESSES);
-        self.rows.put(&key, &bytes(&kept))
-    }
-
-    /// Keeps what a peer's disk is said to have.
-    pub fn acknowledge(
-        &mut self,
-        peer: DeviceId,
-        space: &Space,
-        clock: &quire_protocol::clock::Clock,
-    ) -> Result<()> {
-        let Some(number) = self.replica.mirror.names.space_number(space) else { return Ok(()) };
-        self.rows.put(&Key::of(Kind::Acknowledged).device(peer).space(number), &bytes(clock))
     }
 }
 

@@ -97,6 +97,17 @@ impl Batch<'_, '_> {
         }
     }
 
+    /// Takes a document out of what [`index`](Self::index) wrote, when nothing of it is left.
+    pub(super) fn unindex(&mut self, (space, doc): (SpaceNo, DocId), before: &DocRow) -> Result<()> {
+        if before.kind() != Some(ItemKind::Node) {
+            return Ok(());
+        }
+        for guid in node_ids(&before.projection) {
+            self.rows.remove(&by_guid(space, guid).doc(doc))?;
+        }
+        self.move_edge((space, doc), said_parent(&before.projection).as_ref(), None)
+    }
+
     fn index_node(
         &mut self,
         (space, doc): (SpaceNo, DocId),

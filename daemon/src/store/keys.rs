@@ -18,8 +18,10 @@
 //! | roster | `r` entry id | roster entry |
 //! | acknowledged | `k` device SPACE | clock that the device's disk has |
 //! | address | `p` device | addresses where it was reached |
+//! | ruling | `z` ruling id | signed ruling on the roster |
 //! | set aside | `x` SPACE incarnation sequence | document, reason |
-//! | unpaired | `u` device | nothing: removed here |
+//! | aside of | `f` SPACE document change incarnation sequence | nothing: a record of that document is set aside |
+//! | invited | `u` device | [`super::rows::InvitedRow`]: proved the code of an invitation, and was not heard of since |
 //! | node id | `g` SPACE GUID document | nothing: this `nodeId` finds the node |
 //! | child | `e` SPACE parent document | nothing: a node that is or was below that one |
 //! | branch | `w` SPACE document | [`super::rows::BranchRow`]: a node whose move lost, or once did |
@@ -57,8 +59,10 @@ pub enum Kind {
     Roster = b'r',
     Acknowledged = b'k',
     Address = b'p',
+    Ruling = b'z',
     SetAside = b'x',
-    Unpaired = b'u',
+    AsideOf = b'f',
+    Invited = b'u',
     NodeId = b'g',
     Child = b'e',
     Branch = b'w',

@@ -7,6 +7,7 @@ use quire_protocol::document::Projection;
 use quire_protocol::document::Register;
 use quire_protocol::domain::Kind;
 use quire_protocol::id::{DocId, Incarnation};
+use quire_protocol::identity::{DeviceCard, Scope};
 use quire_protocol::item::{IDENTITY, KIND};
 use quire_protocol::record::{Record, RecordKind};
 use serde::de::DeserializeOwned;
@@ -30,6 +31,8 @@ pub mod meta {
     pub const INCARNATION: &[u8] = b"incarnation";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
+    /// Recovery keys that this device keeps to: see `replica/roster.rs`.
+    pub const RECOVERY: &[u8] = b"recovery";
     /// Number of the last commit that is in the database itself: see `store/journal.rs`.
     pub const JOURNAL: &[u8] = b"journal";
 }
@@ -271,6 +274,17 @@ pub enum Aside {
     Gate(quire_protocol::gate::Reason),
     /// It follows rules, or is of a kind, that this version does not know: relayed, not folded.
     UnknownRules,
+    /// Its author lost the right to write, and it is behind what the others took for good.
+    BehindCut,
+}
+
+/// A device that proved an invitation's code: who it is, and what it was granted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InvitedRow {
+    /// Its card.
+    pub card: DeviceCard,
+    /// What the invitation grants.
+    pub scopes: Vec<Scope>,
 }
 
 /// A record that is set aside.

@@ -39,6 +39,9 @@ const FETCH_WHILE_BELOW: usize = 512 * 1024;
 /// at once would wait for each other.
 const READ_WHILE_BELOW: usize = 4 * 1024 * 1024;
 
+/// How long a removed peer may take to read that it was.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// Why a session ended.
 #[derive(Debug, Error)]
 pub enum End {
@@ -159,6 +162,8 @@ impl Link {
     }
 
     async fn live(&mut self) -> Result<Never, End> {
+        // A crash came between the two sides of its pairing.
+        self.engine.admit_invited(self.peer).await?;
         // Somebody may have removed the peer between the handshake and the subscription.
         self.still_trusted()?;
         let greeting = std::mem::take(&mut self.greeting);
@@ -249,12 +254,28 @@ impl Link {
 
     /// Reads trust, credentials and clocks from the engine, whatever was missed.
     async fn look_anew(&mut self) -> Result<(), End> {
-        self.still_trusted()?;
+        if let Err(end) = self.still_trusted() {
+            self.say_farewell().await;
+            return Err(end);
+        }
         self.access = None;
         let credentials = self.engine.credentials_for(self.peer);
         self.give(Input::Credentials(credentials)).await?;
         let clocks = self.share_anew()?;
         self.give(Input::Committed(clocks)).await
+    }
+
+    /// Tells a peer that it was removed, so that its owner learns why it hears nothing more; the session ends in any
+    /// case, so it matters little whether it arrives.
+    async fn say_farewell(&mut self) {
+        if let Some(credentials) = self.engine.farewell_to(self.peer) {
+            // Nothing else goes out to it any more.
+            self.outgoing.take();
+            self.outgoing.push(Message::Credentials(credentials));
+            let last = self.outgoing.take();
+            let sent = tokio::time::timeout(FAREWELL, self.sender.send_batch(&last)).await;
+            tracing::debug!(peer = %self.peer, told = sent.is_ok(), "the peer was removed");
+        }
     }
 
     fn still_trusted(&self) -> Result<(), End> {

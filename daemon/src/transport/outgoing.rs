@@ -54,15 +54,31 @@ fn halves(message: Message) -> Option<(Message, Message)> {
             let rest = spaces.split_off(spaces.len() / 2);
             Some((Message::Clocks(spaces), Message::Clocks(rest)))
         }
-        Message::Credentials(mut all) if all.roster.len() + all.certificates.len() > 1 => {
-            let rest = Credentials {
-                roster: all.roster.split_off(all.roster.len() / 2),
-                certificates: all.certificates.split_off(all.certificates.len().div_ceil(2)),
-            };
-            Some((Message::Credentials(all), Message::Credentials(rest)))
+        Message::Credentials(all) => {
+            let (first, second) = parts(all)?;
+            Some((Message::Credentials(first), Message::Credentials(second)))
         }
         _ => None,
     }
+}
+
+/// Rulings go first and whole lists before halves of one, so that nobody is trusted for a moment who was removed.
+fn parts(mut all: Credentials) -> Option<(Credentials, Credentials)> {
+    let mut first = Credentials::default();
+    if !all.rulings.is_empty() && !(all.roster.is_empty() && all.certificates.is_empty()) {
+        first.rulings = std::mem::take(&mut all.rulings);
+    } else if all.rulings.len() > 1 {
+        let rest = all.rulings.split_off(all.rulings.len() / 2);
+        first.rulings = std::mem::replace(&mut all.rulings, rest);
+    } else if all.roster.len() + all.certificates.len() > 1 {
+        let roster = all.roster.split_off(all.roster.len() / 2);
+        first.roster = std::mem::replace(&mut all.roster, roster);
+        let certificates = all.certificates.split_off(all.certificates.len().div_ceil(2));
+        first.certificates = std::mem::replace(&mut all.certificates, certificates);
+    } else {
+        return None;
+    }
+    Some((first, all))
 }
 
 #[cfg(test)]
@@ -97,7 +113,7 @@ mod tests {
         let certificates: Vec<Certificate> =
             (0..9).map(|n| Certificate::issue(Incarnation([n; 16]), &key)).collect();
         let mut out = Outgoing::default();
-        let all = Credentials { roster: Vec::new(), certificates: certificates.clone() };
+        let all = Credentials { certificates: certificates.clone(), ..Credentials::default() };
         out.push_bounded(Message::Credentials(all), 150);
         let mut read = Vec::new();
         for bytes in out.take() {

@@ -12,7 +12,9 @@ use http_body_util::BodyExt;
 use quire_daemon::bulk::callback::Allowed;
 use quire_daemon::bulk::{Bulk, Exchange, Options, PeerLink};
 use quire_daemon::engine::Engine;
-use quire_daemon::http::network::{AcceptError, Discovery, Invitation, InviteError, Network, PeerStatus};
+use quire_daemon::http::network::{
+    AcceptError, Accepted, Discovery, Invitation, InviteError, Network, PeerStatus,
+};
 use quire_daemon::http::router::{About, Services, router};
 use quire_protocol::id::{DeviceId, Space};
 use quire_protocol::identity::Rights;
@@ -46,6 +48,9 @@ pub fn phone() -> PeerStatus {
         next_attempt_ms: Some(500),
         behind_by: 0,
         set_aside: 0,
+        set_aside_first: Vec::new(),
+        grants: None,
+        added_by: Vec::new(),
     }
 }
 
@@ -73,15 +78,11 @@ impl Network for FakeNetwork {
         let uri = format!("quire://pair?shares={shares}");
         Box::pin(async { Ok(Invitation { code: "ABCD".into(), uri, expires_in_seconds: 300 }) })
     }
-    fn accept(
-        &self,
-        code: String,
-        address: Option<String>,
-    ) -> BoxFuture<'_, Result<PeerStatus, AcceptError>> {
+    fn accept(&self, code: String, address: Option<String>) -> BoxFuture<'_, Result<Accepted, AcceptError>> {
         assert_eq!(address.as_deref(), Some("desk:1"));
         Box::pin(async move {
             match code.as_str() {
-                "good" => Ok(phone()),
+                "good" => Ok(Accepted { peer: phone(), granted: None }),
                 "far" => Err(AcceptError::Unreachable("nobody there".into())),
                 "taken" => Err(AcceptError::AlreadyHolds(Space::account(3))),
                 "bad" => Err(AcceptError::Code("this is no code".into())),

@@ -8,8 +8,8 @@ use quire_protocol::identity::Scope;
 pub async fn trust(a: &Engine, b: &Engine) {
     for (one, other) in [(a, b), (b, a)] {
         let brought = quire_protocol::message::Credentials {
-            roster: Vec::new(),
             certificates: other.mirror().certificates.values().cloned().collect(),
+            ..Default::default()
         };
         one.add_peer(other.card(), vec![Scope::Everything], brought, Vec::new()).await.unwrap();
     }
@@ -30,4 +30,17 @@ pub async fn exchange_as(original: &Engine, copy: &Engine, to: &Engine) {
             assert_eq!(done.refused, None);
         }
     }
+}
+
+/// Tells `to` what `from` knows of the roster.
+pub async fn gossip(from: &Engine, to: &Engine) {
+    to.learn(from.credentials_for(to.card().id())).await.unwrap();
+}
+
+/// All that two engines say to each other when they meet.
+pub async fn meet(a: &Engine, b: &Engine) {
+    gossip(a, b).await;
+    gossip(b, a).await;
+    exchange(a, b).await;
+    exchange(b, a).await;
 }

@@ -8,7 +8,7 @@ use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Parameter, Reply,
 pub const GROUP: Group = Group {
     name: "Peers",
     about: "The paired devices, and how to pair another.",
-    endpoints: &[&LIST, &REMOVE, &SYNC, &INVITE, &ACCEPT],
+    endpoints: &[&LIST, &REMOVE, &ADOPT, &SYNC, &INVITE, &ACCEPT, &SET_ASIDE, &RECOVERY, &EXPEL],
 };
 
 /// `GET /v1/peers`.
@@ -27,13 +27,79 @@ pub const LIST: Endpoint = Endpoint {
 pub const REMOVE: Endpoint = Endpoint {
     verb: Verb::Delete,
     path: "/v1/peers/{deviceId}",
-    summary: "Revokes a pairing",
-    description: "",
+    summary: "Removes a device, for all that share anything with it",
+    description: "What it wrote so far stays, as far as this device has it; what it writes from now on is set aside by \
+                  all. Devices that it had brought along and that are known here stay: `addedBy` of each peer says who \
+                  brought it. A device of another person is removed by who may administer what is shared.",
     parameters: &[Parameter::path("deviceId", Form::Text, "The device.")],
     request: None,
     responses: &[
         Reply::bare(204, "It is no peer any more."),
         Reply::problem(404, "No such device is paired."),
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/peers/{deviceId}/adopt`.
+pub const ADOPT: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/peers/{deviceId}/adopt",
+    summary: "Takes in what was set aside of a removed device",
+    description: "All of its records that are here by now count, on every device. It stays removed.",
+    parameters: &[Parameter::path("deviceId", Form::Text, "The removed device.")],
+    request: None,
+    responses: &[
+        Reply::bare(204, "They count."),
+        Reply::problem(404, "No such device was ever paired."),
+        Reply::problem(409, "The device is paired: all that it writes counts."),
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `GET /v1/set-aside`.
+pub const SET_ASIDE: Endpoint = Endpoint {
+    verb: Verb::Get,
+    path: "/v1/set-aside",
+    summary: "Records that are kept and not used, and why",
+    description: "At most 100. The same verdict falls on every device.",
+    parameters: &[],
+    request: None,
+    responses: &[Reply::new(200, "The records.", Body::json(Schema::Json("SetAside", set_aside)))],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/recovery`.
+pub const RECOVERY: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/recovery",
+    summary: "Puts a recovery key above your devices",
+    description: "`quire recovery new` makes the key, prints its 24 words and sends the public half alone.",
+    parameters: &[],
+    request: Some(Body::json(Schema::Json("RecoveryKey", recovery_key))),
+    responses: &[
+        Reply::bare(204, "It is the recovery key."),
+        Reply::problem(400, "The body cannot be read, or `key` is no public key."),
+        Reply::problem(409, "There is another one already."),
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/recovery/expulsions`.
+pub const EXPEL: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/recovery/expulsions",
+    summary: "Throws devices out in the name of the recovery key",
+    description: "Nothing that they ruled counts any more: whoever they removed is back. `quire recovery use` reads the \
+                  words and signs.",
+    parameters: &[],
+    request: Some(Body::json(Schema::Json("Expulsion", expulsion))),
+    responses: &[
+        Reply::bare(204, "They are out."),
+        Reply::problem(400, "The body cannot be read, or `ruling` is none."),
+        Reply::problem(
+            403,
+            "It is not signed by the key that this device keeps to, or the caller may not call.",
+        ),
     ],
     auth: Auth::Bearer,
 };
@@ -79,7 +145,7 @@ pub const ACCEPT: Endpoint = Endpoint {
     parameters: &[],
     request: Some(Body::json(Schema::Json("Acceptance", acceptance))),
     responses: &[
-        Reply::new(201, "The new peer.", Body::json(Schema::Json("Peer", peer))),
+        Reply::new(201, "The new peer.", Body::json(Schema::Json("AcceptedPeer", accepted))),
         Reply::problem(400, "The body cannot be read, or `code` is no invitation."),
         Reply::problem(403, "The other device did not accept, or the caller may not call."),
         Reply::problem(409, "This device already holds a space of that name; `space` says which."),
@@ -97,7 +163,53 @@ fn peer() -> Value {
         "lastError": { "type": ["string", "null"] },
         "nextAttempt": { "type": ["number", "null"], "description": "Seconds from now." },
         "behindBy": { "type": "integer", "description": "Records that it does not durably have." },
-        "setAside": { "type": "integer", "description": "Records of it that cannot be used." },
+        "setAside": { "type": "integer", "description": "Records of it that are kept and not used." },
+        "setAsideReasons": { "type": "array", "items": { "type": "object", "properties": {
+            "reason": { "type": "string" },
+            "count": { "type": "integer", "description": "Among the first 100." },
+        } } },
+        "grants": grants("What it may do: `everything`, or its rights in each space."),
+        "addedBy": { "type": "array", "items": { "type": "string" },
+            "description": "The devices that paired with it, of those that are trusted." },
+    } })
+}
+
+fn grants(meaning: &str) -> Value {
+    let one = json!({ "type": "object", "properties": {
+        "space": { "type": "string", "examples": ["account:3"] },
+        "rights": { "type": "array", "items": { "enum": ["read", "write", "invite", "admin"] } },
+    } });
+    json!({ "description": meaning, "examples": ["everything"],
+        "oneOf": [{ "const": "everything" }, { "type": "array", "items": one }] })
+}
+
+fn accepted() -> Value {
+    let mut peer = peer();
+    peer["properties"]["granted"] =
+        grants("What this device may do now: `everything`, or its rights in each space.");
+    peer
+}
+
+fn set_aside() -> Value {
+    let one = json!({ "type": "object", "properties": {
+        "space": { "type": "string", "examples": ["account:3"] },
+        "deviceId": { "type": ["string", "null"], "description": "Whose it is, where that is known." },
+        "log": { "type": "string" },
+        "seq": { "type": "integer" },
+        "reason": { "type": "string", "examples": ["its author had been removed"] },
+    } });
+    json!({ "type": "object", "properties": { "setAside": { "type": "array", "items": one } } })
+}
+
+fn recovery_key() -> Value {
+    json!({ "type": "object", "required": ["key"], "additionalProperties": false, "properties": {
+        "key": { "type": "string", "description": "64 hexadecimal digits." },
+    } })
+}
+
+fn expulsion() -> Value {
+    json!({ "type": "object", "required": ["ruling"], "additionalProperties": false, "properties": {
+        "ruling": { "type": "string", "description": "Hexadecimal digits of the signed ruling." },
     } })
 }
 

@@ -85,6 +85,8 @@ fn status() -> Value {
         "spaces": { "type": "integer" },
         "peers": { "type": "object", "properties": {
             "known": { "type": "integer" }, "connected": { "type": "integer" } } },
+        "removedBy": { "type": "array", "items": { "type": "string" },
+            "description": "Devices that removed this one." },
         "discovery": { "type": "string", "examples": ["working"],
             "description": "`working`, `off`, or `unavailable: ` with the reason." },
         "lastEvent": { "type": "integer", "description": "The id of the newest change." },

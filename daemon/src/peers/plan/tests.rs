@@ -8,6 +8,7 @@ fn record(n: u8, addresses: &[&str]) -> PeerRecord {
         card: DeviceCard::issue(&DeviceKey::from_seed(&[n; 32]), [n; 32], "peer"),
         everything: true,
         spaces: Vec::new(),
+        added_by: Vec::new(),
         addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
     }
 }

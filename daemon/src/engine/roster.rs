@@ -1,0 +1,70 @@
+//! The roster as the handle changes and shows it.
+
+use quire_protocol::id::DeviceId;
+use quire_protocol::identity::{DeviceCard, PublicKey};
+use quire_protocol::message::Credentials;
+use quire_protocol::roster::{Ruling, Scope};
+
+use super::writer::Command;
+use super::{Engine, EngineError, RosterChange};
+use crate::replica::SetAside;
+
+impl Engine {
+    /// Keeps who proved an invitation's code, and what it grants. Its first session is enough from here on.
+    pub async fn invite(&self, card: DeviceCard, scopes: Vec<Scope>) -> Result<(), EngineError> {
+        self.change_roster(RosterChange::Invite(card, scopes)).await.map(drop)
+    }
+
+    /// Forgets who was invited and did not take it.
+    pub async fn uninvite(&self, device: DeviceId) -> Result<(), EngineError> {
+        self.change_roster(RosterChange::Uninvite(device)).await.map(drop)
+    }
+
+    /// Trusts an invited device, which has come; false when it was not invited.
+    pub async fn admit_invited(&self, device: DeviceId) -> Result<bool, EngineError> {
+        if !self.trust().invited.contains_key(&device) {
+            return Ok(false);
+        }
+        self.change_roster(RosterChange::AdmitInvited(device)).await
+    }
+
+    /// Removes a device, for this one and all who share anything with it. False when it was not trusted.
+    pub async fn remove_peer(&self, peer: DeviceId) -> Result<bool, EngineError> {
+        self.change_roster(RosterChange::Remove(peer)).await
+    }
+
+    /// Takes for good what is here of a removed device's logs. False when it is trusted, or never was.
+    pub async fn adopt(&self, device: DeviceId) -> Result<bool, EngineError> {
+        self.change_roster(RosterChange::Adopt(device)).await
+    }
+
+    /// Puts a recovery key above this person's devices. False when they keep to another one.
+    pub async fn name_recovery(&self, key: PublicKey) -> Result<bool, EngineError> {
+        self.change_roster(RosterChange::NameRecovery(key)).await
+    }
+
+    /// Takes a ruling of a recovery key that throws devices out. False when it is none, or this device does not keep to
+    /// that key.
+    pub async fn expel(&self, ruling: Ruling) -> Result<bool, EngineError> {
+        self.change_roster(RosterChange::Expel(ruling)).await
+    }
+
+    /// Devices that removed this one, with the right to.
+    pub fn removed_by(&self) -> Vec<DeviceId> {
+        self.trust().standing.removed_by.iter().copied().collect()
+    }
+
+    /// What a device may hear that is trusted no more: that it was removed.
+    pub fn farewell_to(&self, device: DeviceId) -> Option<Credentials> {
+        self.trust().farewell_to(device)
+    }
+
+    /// The first records that were set aside, of one device's logs or of all.
+    pub fn asides(&self, of: Option<DeviceId>) -> Result<Vec<SetAside>, EngineError> {
+        Ok(self.view()?.asides(of)?)
+    }
+
+    async fn change_roster(&self, change: RosterChange) -> Result<bool, EngineError> {
+        self.ask(|reply| Command::Roster { change, reply }).await
+    }
+}
