@@ -76,17 +76,16 @@ pub async fn run(
     channel: Channel,
     stop: oneshot::Receiver<()>,
 ) -> End {
-    let work = async {
-        let mut link = Link::new(engine, peer, key, channel);
-        match link.live().await {
+    let mut link = Link::new(engine, peer, key, channel);
+    let end = tokio::select! {
+        end = link.live() => match end {
             Err(end) => end,
             Ok(never) => match never {},
-        }
-    };
-    tokio::select! {
-        end = work => end,
+        },
         _ = stop => End::Stopped,
-    }
+    };
+    link.say_farewell().await;
+    end
 }
 
 /// Cannot be made: a session runs until an [`End`].
@@ -254,10 +253,7 @@ impl Link {
 
     /// Reads trust, credentials and clocks from the engine, whatever was missed.
     async fn look_anew(&mut self) -> Result<(), End> {
-        if let Err(end) = self.still_trusted() {
-            self.say_farewell().await;
-            return Err(end);
-        }
+        self.still_trusted()?;
         self.access = None;
         let credentials = self.engine.credentials_for(self.peer);
         self.give(Input::Credentials(credentials)).await?;
@@ -275,6 +271,9 @@ impl Link {
             let last = self.outgoing.take();
             let sent = tokio::time::timeout(FAREWELL, self.sender.send_batch(&last)).await;
             tracing::debug!(peer = %self.peer, told = sent.is_ok(), "the peer was removed");
+            // What it still says is read to the end: closing before would take the last word back.
+            let read = async { while let Ok(Some(_)) = self.receiver.recv().await {} };
+            let _ = tokio::time::timeout(FAREWELL, read).await;
         }
     }
 
