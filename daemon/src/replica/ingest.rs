@@ -165,22 +165,19 @@ impl Batch<'_, '_> {
         let Some(space) = space else { return Ok(known) };
         let row = self.row(space, doc)?;
         known.extend(row.iter().flat_map(|row| &row.changes).map(|change| change.short));
-        known.extend(self.asides(space, doc)?.into_iter().map(|row| short(ChangeId(row.change))));
+        known.extend(self.asides(space, doc)?.into_iter().map(short));
         if rows.len() < READ_ROWS {
             rows.insert(doc, row);
         }
         Ok(known)
     }
 
-    /// Records of a document that were set aside.
-    fn asides(&self, space: SpaceNo, doc: DocId) -> Result<Vec<AsideRow>> {
-        let from = Key::of(Kind::SetAside).space(space);
+    /// Changes of a document that were set aside. Found by the document: one device may have thousands of them.
+    fn asides(&self, space: SpaceNo, doc: DocId) -> Result<Vec<ChangeId>> {
+        let from = Key::of(Kind::AsideOf).space(space).doc(doc);
         let mut out = Vec::new();
-        self.rows.scan(&from, &from.end(), &mut |key, value| {
-            let row: AsideRow = crate::store::rows::decode(key, value)?;
-            if row.doc == doc {
-                out.push(row);
-            }
+        self.rows.scan(&from, &from.end(), &mut |key, _| {
+            out.extend(key.last_chunk::<32>().map(|change| ChangeId(*change)));
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         Ok(out)
@@ -304,7 +301,7 @@ impl Batch<'_, '_> {
             }
             Err(reason) => {
                 let asides = self.asides(space, doc)?;
-                let on_aside = screened.deps().any(|dep| asides.iter().any(|row| row.change == dep.0));
+                let on_aside = screened.deps().any(|dep| asides.contains(&dep));
                 let reason = if on_aside { Reason::DependsOnSetAside } else { reason };
                 self.set_aside(space, placed, Aside::Gate(reason))
             }
@@ -315,6 +312,7 @@ impl Batch<'_, '_> {
         let change = id_of(&placed.record.payload);
         tracing::warn!(log = %placed.log, seq = placed.seq, ?why, "a record is set aside");
         let row = AsideRow { doc: placed.record.doc, change: change.0, why };
+        self.rows.put(&Key::of(Kind::AsideOf).space(space).doc(row.doc).bytes(&row.change), &[])?;
         self.rows.put(&Key::of(Kind::SetAside).space(space).log(placed.log).number(placed.seq), &bytes(&row))
     }
 }

@@ -19,6 +19,7 @@
 //! | acknowledged | `k` device SPACE | clock that the device's disk has |
 //! | address | `p` device | addresses where it was reached |
 //! | set aside | `x` SPACE incarnation sequence | document, reason |
+//! | set aside of a document | `X` SPACE document change | nothing: this change of the document was set aside |
 //! | unpaired | `u` device | nothing: removed here |
 //! | node id | `g` SPACE GUID document | nothing: this `nodeId` finds the node |
 //! | child | `e` SPACE parent document | nothing: a node that is or was below that one |
@@ -58,6 +59,7 @@ pub enum Kind {
     Acknowledged = b'k',
     Address = b'p',
     SetAside = b'x',
+    AsideOf = b'X',
     Unpaired = b'u',
     NodeId = b'g',
     Child = b'e',
