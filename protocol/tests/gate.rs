@@ -57,6 +57,9 @@ fn verdict(doc: &Document, kind: RecordKind, raw: &[u8]) -> Option<Reason> {
 fn every_poison_is_refused_with_a_reason_whatever_the_document() {
     let documents = [load(ID, vec![]).unwrap(), item().0, long_item()];
     let poisons = poison::all(ID, MALLORY);
+    for doc in &documents {
+        assert_eq!(verdict(doc, RecordKind::CHANGE, &poison::harmless(ID, MALLORY)), None);
+    }
     let before = peak_memory();
     for (what, raw) in &poisons {
         let start = Instant::now();

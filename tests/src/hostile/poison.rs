@@ -62,6 +62,12 @@ pub fn all(doc: DocId, log: Incarnation) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// The change that all the others are made of; nothing is wrong with it.
+#[must_use]
+pub fn harmless(doc: DocId, log: Incarnation) -> Vec<u8> {
+    chunk(1, &body(log, &honest(doc)))
+}
+
 /// One value under a name.
 fn alone(doc: DocId, log: Incarnation, action: Action, name: &str) -> Vec<u8> {
     let op =
@@ -96,7 +102,8 @@ fn honest(doc: DocId) -> Fields {
 fn columns(count: i64) -> Vec<(u64, Vec<u8>)> {
     let run = |value: &[u8]| {
         let mut out = Vec::new();
-        signed(&mut out, count);
+        // A run of one is written as one literal.
+        signed(&mut out, if count == 1 { -1 } else { count });
         out.extend_from_slice(value);
         out
     };

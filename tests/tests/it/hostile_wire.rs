@@ -224,11 +224,11 @@ fn packs_that_say_they_are_larger_than_a_segment_are_refused_before_memory_is_ta
         assert!(more < COST, "{more} bytes for {what}");
         all.check(what);
     }
-    // 128 packs that each inflate to all that a segment may.
+    // Packs that each inflate to all that a segment may.
     let mut wire = mallory.session(&Witnesses::space());
-    wire.push(mallory.incarnation, true, segment_with(&vec![pack_of(&bomb(131_072)); 100], 100));
-    refused(&mut wire, "a hundred bombs");
-    all.check("a hundred bombs");
+    wire.push(mallory.incarnation, true, segment_with(&vec![pack_of(&bomb(131_072)); 20], 20));
+    refused(&mut wire, "twenty bombs");
+    all.check("twenty bombs");
     let honest = guid();
     let mut wire = mallory.session(&Witnesses::space());
     let record = marking_record(mallory.incarnation, &honest);
