@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::change::{Action, Actor, Change, Object, Op, OpId, Part, Place};
 use crate::document::{
     Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object,
-    project_creation, seed_actor,
+    project_creation, project_full, seed_actor,
 };
 use crate::id::{ChangeId, DocId, Incarnation};
 use crate::limits::{MAX_COUNTER, MAX_DERIVED_ACTORS, MAX_KEY, MAX_OPS};
@@ -300,6 +300,8 @@ fn try_out(doc: &Automerge, change: &Change) -> Option<Automerge> {
     tx.commit_with(CommitOptions::default().with_time(0));
     // What is saved and loaded holds the change and an edit after it: one round shows both to be usable.
     reload(&probe)?.get_change_meta_by_hash(&hash(change.id()))?;
+    // Whoever keeps it reads it next, outside of this boundary.
+    let _ = project_full(&scratch, None);
     Some(scratch)
 }
 
