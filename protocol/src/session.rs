@@ -309,8 +309,8 @@ impl Session {
             return out.push(Output::Close("the peer acknowledged what it was not sent"));
         };
         let Some(link) = self.links.get_mut(&space) else { return };
-        if progress.seq > link.own.get(log) {
-            return out.push(Output::Close("the peer acknowledged what does not exist"));
+        if progress.seq > link.own.get(log).min(link.sent.get(log)) {
+            return out.push(Output::Close("the peer acknowledged what it was not sent"));
         }
         link.acked.advance(log, progress.seq);
         link.sent.advance(log, progress.seq);

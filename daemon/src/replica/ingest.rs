@@ -81,7 +81,8 @@ impl Batch<'_, '_> {
         if let Ok((_, hi)) = range
             && hi <= have
         {
-            return Ok(done(have, None));
+            // Not what others brought besides: the sender may not know of it.
+            return Ok(done(hi, None));
         }
         match self.examine(peer, space, log, encoded, have) {
             Ok(examined) => {
