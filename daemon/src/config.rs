@@ -3,6 +3,8 @@
 
 mod environment;
 mod file;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod value;
 mod watch;
 

@@ -13,6 +13,8 @@
 
 mod address;
 mod backoff;
+#[doc(hidden)]
+pub mod fuzzing;
 mod interfaces;
 mod keeper;
 mod responder;

@@ -290,7 +290,7 @@ impl Engine {
         let said = said.unwrap_or_default();
         let behind =
             |(space, own): &(Space, Clock)| own.ahead_of(said.get(space).unwrap_or(&Clock::default()));
-        self.clocks_for(peer).iter().map(behind).sum()
+        self.clocks_for(peer).iter().map(behind).fold(0, u64::saturating_add)
     }
 
     /// Records that the peer's disk has, as far as it said, and that are not here.
@@ -298,7 +298,7 @@ impl Engine {
         let said = self.inner.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let mirror = self.mirror();
         let ahead = |(space, said): (Space, Clock)| said.ahead_of(&mirror.clock(&space));
-        said.unwrap_or_default().into_iter().map(ahead).sum()
+        said.unwrap_or_default().into_iter().map(ahead).fold(0, u64::saturating_add)
     }
 
     /// Records of other devices' logs that are here.

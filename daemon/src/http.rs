@@ -14,6 +14,8 @@ pub mod endpoint;
 pub mod endpoints;
 mod events;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 mod help;
 mod input;

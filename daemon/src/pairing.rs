@@ -5,6 +5,8 @@
 
 mod exchange;
 mod find;
+#[doc(hidden)]
+pub mod fuzzing;
 mod invitations;
 mod uri;
 

@@ -6,6 +6,9 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "discovery/hostile.rs"]
+mod hostile;
+
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;

@@ -4,9 +4,16 @@
 pub mod anchor;
 pub mod bulk_definition;
 pub mod bulk_filter;
+pub mod cursor_time;
 pub mod form;
 pub mod json;
+pub mod json_lenient_vs_strict;
 mod members;
+pub mod message;
+pub mod protocol_session;
+pub mod record_gate;
+pub mod roster;
+pub mod segment;
 pub mod xml;
 
 use quire_protocol::shapes::MAX_MESSAGE;

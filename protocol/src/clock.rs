@@ -53,7 +53,8 @@ impl Clock {
 
     /// Records covered here and not in `other`.
     pub fn ahead_of(&self, other: &Clock) -> u64 {
-        self.iter().map(|(log, seq)| seq.saturating_sub(other.get(log))).sum()
+        let ahead = self.iter().map(|(log, seq)| seq.saturating_sub(other.get(log)));
+        ahead.fold(0, u64::saturating_add)
     }
 
     /// Logs in order of their ids.

@@ -16,8 +16,8 @@ pub use bare::project_bare;
 pub use genesis::{GENESIS_OPS, creation, genesis, seed, seed_actor};
 pub(crate) use genesis::{genesis_hash, seed_actor_bytes};
 pub use opset::{OpSet, Verdict};
-pub(crate) use projection::project_creation;
 pub use projection::{Conflict, Other, Projection};
+pub(crate) use projection::{project_creation, project_full};
 pub use register::{BlobRef, Register};
 pub use write::{Base, Edit, Life, WriteError, Written};
 
@@ -51,7 +51,7 @@ impl Document {
     pub fn project(&self) -> Projection {
         match self {
             Document::Small(set) => projection::project_set(set, set.all()),
-            Document::Full(doc) => projection::project_full(doc, None),
+            Document::Full(doc) => project_full(doc, None),
         }
     }
 

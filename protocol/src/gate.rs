@@ -11,17 +11,18 @@ mod prescan;
 
 pub use prescan::{Scan, prescan};
 
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, ChangeHash, ROOT, ReadDoc};
+use automerge::{ActorId, Automerge, ChangeHash, ChangeMetadata, ROOT, ReadDoc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::change::{Action, Actor, Change, Op, OpId, Part, Place};
+use crate::change::{Action, Actor, Change, Object, Op, OpId, Part, Place};
 use crate::document::{
     Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object,
-    project_creation, seed_actor,
+    project_creation, project_full, seed_actor,
 };
 use crate::id::{ChangeId, DocId, Incarnation};
 use crate::limits::{MAX_COUNTER, MAX_DERIVED_ACTORS, MAX_KEY, MAX_OPS};
@@ -103,9 +104,11 @@ pub fn admit(doc: &Document, id: DocId, screened: &Screened) -> Result<Document,
             Verdict::Unsure => {}
         }
     }
-    let full = doc.full(id).map_err(|_| Reason::Unusable)?;
-    check_past(&full, &screened.change)?;
-    let after = guarded(Reason::Unusable, || try_out(&full, &screened.change).ok_or(Reason::Unusable))?;
+    let after = guarded(Reason::Unusable, || {
+        let full = doc.full(id).map_err(|_| Reason::Unusable)?;
+        check_past(&full, &screened.change)?;
+        try_out(&full, &screened.change).ok_or(Reason::Unusable)
+    })?;
     Ok(Document::Full(Box::new(after)))
 }
 
@@ -216,21 +219,65 @@ fn usable_key(name: &str, root: bool) -> bool {
     !name.is_empty() && name.len() <= MAX_KEY && !object
 }
 
-/// Step 4, with the document as the change's past.
+/// Step 4, when Automerge keeps the document.
 fn check_past(doc: &Automerge, change: &Change) -> Result<(), Reason> {
-    let mut max_op = 0;
-    for dep in change.deps() {
-        let meta = doc.get_change_meta_by_hash(&hash(*dep)).ok_or(Reason::NotCausal)?;
-        max_op = meta.max_op.max(max_op);
-    }
-    let metas = doc.get_changes_meta(&[]);
-    let by = |actor: Actor| metas.iter().filter(move |m| m.actor.to_bytes() == actor.as_slice());
-    let last = by(change.actor()).map(|m| m.seq).max().unwrap_or(0);
+    let all = doc.get_changes_meta(&[]);
+    let past = Past::of(&all, change.deps()).ok_or(Reason::NotCausal)?;
+    let own = all.iter().filter(|meta| meta.actor.to_bytes() == change.actor().as_slice());
+    let last = own.map(|meta| meta.seq).max().unwrap_or(0);
     let causal = !change.deps().is_empty()
         && change.seq() == last + 1
-        && change.start_op() == max_op + 1
-        && change.others().iter().all(|actor| by(*actor).next().is_some());
+        && change.start_op() == past.max_op + 1
+        && past.has_all_of(change);
     causal.then_some(()).ok_or(Reason::NotCausal)
+}
+
+/// The operations that a change may name: those of the changes it depends on, however far back, and not one that is
+/// here besides. Otherwise the verdict would depend on what arrived first.
+struct Past {
+    max_op: u64,
+    /// First and last counter of each change, by its author.
+    operations: HashMap<Vec<u8>, Vec<(u64, u64)>>,
+}
+
+impl Past {
+    /// What `deps` depend on, themselves included; `None` when one is not here.
+    fn of(all: &[ChangeMetadata<'_>], deps: &[ChangeId]) -> Option<Past> {
+        let here: HashMap<ChangeHash, &ChangeMetadata<'_>> =
+            all.iter().map(|meta| (meta.hash, meta)).collect();
+        let mut past = Past { max_op: 0, operations: HashMap::new() };
+        let (mut seen, mut todo) = (HashSet::new(), Vec::new());
+        for dep in deps.iter().copied().map(hash) {
+            past.max_op = here.get(&dep)?.max_op.max(past.max_op);
+            todo.push(dep);
+        }
+        while let Some(name) = todo.pop() {
+            if seen.insert(name) {
+                let meta = here.get(&name)?;
+                let by = past.operations.entry(meta.actor.to_bytes().to_vec()).or_default();
+                by.push((meta.start_op, meta.max_op));
+                todo.extend(meta.deps.iter().copied());
+            }
+        }
+        Some(past)
+    }
+
+    /// Whether everything that a change names is in its past, or its own.
+    fn has_all_of(&self, change: &Change) -> bool {
+        let own = (change.actor(), change.start_op()..=change.max_op());
+        let has = |id: &OpId| (id.actor == own.0 && own.1.contains(&id.counter)) || self.has(id);
+        let named = |op: &Op| {
+            let object = !matches!(&op.object, Object::Made(id) if !has(id));
+            let place = !matches!(&op.place, Place::Element(id) if !has(id));
+            object && place && op.replaces.iter().all(has)
+        };
+        change.ops().iter().all(named)
+    }
+
+    fn has(&self, id: &OpId) -> bool {
+        let by = self.operations.get(id.actor.as_slice());
+        by.is_some_and(|by| by.iter().any(|(first, last)| (*first..=*last).contains(&id.counter)))
+    }
 }
 
 /// Step 6: apply to a copy, edit it, save, load.
@@ -253,6 +300,8 @@ fn try_out(doc: &Automerge, change: &Change) -> Option<Automerge> {
     tx.commit_with(CommitOptions::default().with_time(0));
     // What is saved and loaded holds the change and an edit after it: one round shows both to be usable.
     reload(&probe)?.get_change_meta_by_hash(&hash(change.id()))?;
+    // Whoever keeps it reads it next, outside of this boundary.
+    let _ = project_full(&scratch, None);
     Some(scratch)
 }
 

@@ -63,6 +63,9 @@ pub const MAX_SEGMENT: usize = SEGMENT_TARGET + MAX_CHANGE + 256;
 /// Bytes of one message between peers: a few segments.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
 
+/// Records of one log: one a microsecond for nine years. Far from where adding to a number a peer said goes round.
+pub const MAX_SEQ: u64 = 1 << 48;
+
 /// Logs in one clock. Every installation and every restore of a person's devices makes one.
 pub const MAX_LOGS: usize = 4096;
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::id::{Incarnation, Space};
 use crate::identity::Certificate;
-use crate::limits::{MAX_LOGS, MAX_MESSAGE, MAX_ROSTER, MAX_SPACES};
+use crate::limits::{MAX_LOGS, MAX_MESSAGE, MAX_ROSTER, MAX_SEQ, MAX_SPACES};
 use crate::roster::{RosterEntry, Ruling};
 
 /// Version of the wire that this code speaks.
@@ -154,7 +154,9 @@ fn within_bounds(message: &Message) -> bool {
         }
         Message::Clocks(spaces) => {
             let usable = |(space, clock): &(Space, Clock)| {
-                clock.len() <= MAX_LOGS && Space::parse(space.as_str()).is_some()
+                clock.len() <= MAX_LOGS
+                    && clock.iter().all(|(_, seq)| seq <= MAX_SEQ)
+                    && Space::parse(space.as_str()).is_some()
             };
             spaces.len() <= MAX_SPACES && spaces.iter().all(usable)
         }

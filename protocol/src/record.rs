@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::clock::{put_varint, take_varint};
 use crate::id::{DocId, Incarnation, Space};
 use crate::identity::{DeviceKey, PublicKey};
-use crate::limits::{MAX_SEGMENT, MAX_SEGMENT_RECORDS, PACK};
+use crate::limits::{MAX_SEGMENT, MAX_SEGMENT_RECORDS, MAX_SEQ, PACK};
 use pack::Pack;
 
 /// What a record's payload is. Kinds that this version does not know are kept and relayed, not folded.
@@ -268,7 +268,7 @@ impl Header {
         let (count, rest) = take_varint(rest)?;
         let (seal, rest) = Seal::take(rest)?;
         let count = usize::try_from(count).ok()?;
-        let fits = (1..=MAX_SEGMENT_RECORDS).contains(&count) && (1..u64::MAX / 2).contains(&lo);
+        let fits = (1..=MAX_SEGMENT_RECORDS).contains(&count) && (1..=MAX_SEQ).contains(&lo);
         fits.then_some((Header { lo, count, seal }, rest))
     }
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::clock::Clock;
 use crate::id::{Incarnation, Space};
-use crate::limits::{FETCH, MAX_LOGS, WINDOW};
+use crate::limits::{FETCH, MAX_LOGS, MAX_SPACES, WINDOW};
 use crate::message::{Credentials, Greeting, LogName, Message, Progress, SegmentMessage, WIRE_VERSION};
 use crate::record::Segment;
 
@@ -252,14 +252,16 @@ impl Session {
 
     fn peer_clocks(&mut self, clocks: Vec<(Space, Clock)>, out: &mut Vec<Output>) {
         for (space, clock) in clocks {
-            let known = self.peer_spaces.contains(&space);
-            if !known {
+            let link = self.links.entry(space.clone()).or_default();
+            if link.theirs.is_none() {
+                link.theirs = Some(self.peer_spaces.len() as u32);
                 self.peer_spaces.push(space.clone());
             }
-            let link = self.links.entry(space.clone()).or_default();
-            link.theirs.get_or_insert(self.peer_spaces.len() as u32 - 1);
             link.sent.join(&clock);
             link.acked.join(&clock);
+            if self.peer_spaces.len() > MAX_SPACES || link.acked.len() > MAX_LOGS {
+                return out.push(Output::Close("the peer named more spaces or logs than there can be"));
+            }
             out.push(Output::PeerHas { space: space.clone(), clock: link.acked.clone() });
             link.pump(&space, out);
         }
@@ -307,8 +309,8 @@ impl Session {
             return out.push(Output::Close("the peer acknowledged what it was not sent"));
         };
         let Some(link) = self.links.get_mut(&space) else { return };
-        if progress.seq > link.own.get(log) {
-            return out.push(Output::Close("the peer acknowledged what does not exist"));
+        if progress.seq > link.own.get(log).min(link.sent.get(log)) {
+            return out.push(Output::Close("the peer acknowledged what it was not sent"));
         }
         link.acked.advance(log, progress.seq);
         link.sent.advance(log, progress.seq);

@@ -53,3 +53,38 @@ fn filters_are_read_or_refused_in_their_place() {
 fn definitions_are_refused_or_read_again_as_shown() {
     each("bulk_definition", invariant::bulk_definition::check);
 }
+
+#[test]
+fn messages_come_back() {
+    each("message", invariant::message::check);
+}
+
+#[test]
+fn a_session_shares_and_acknowledges_what_it_was_told() {
+    each("protocol_session", invariant::protocol_session::check);
+}
+
+#[test]
+fn what_the_gate_lets_through_every_replica_can_use() {
+    each("record_gate", invariant::record_gate::check);
+}
+
+#[test]
+fn nothing_altered_passes_under_a_seal() {
+    each("segment", invariant::segment::check);
+}
+
+#[test]
+fn trust_follows_from_the_set_of_entries() {
+    each("roster", invariant::roster::check);
+}
+
+#[test]
+fn dates_are_written_as_they_are_read() {
+    each("cursor_time", invariant::cursor_time::check);
+}
+
+#[test]
+fn what_is_json_is_read_as_what_it_is() {
+    each("json_lenient_vs_strict", invariant::json_lenient_vs_strict::check);
+}

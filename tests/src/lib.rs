@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod clock;
 pub mod config;
 pub mod host;
+pub mod hostile;
 pub mod http;
 pub mod network;
 pub mod process;

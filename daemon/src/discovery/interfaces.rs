@@ -27,6 +27,17 @@ impl Interfaces {
         Ok(Self(all.into_iter().filter(|i| i.is_oper_up() && !i.is_p2p()).map(Interface::from).collect()))
     }
 
+    /// Running interfaces with these indexes and addresses.
+    pub(super) fn of(addresses: &[(u32, IpAddr)]) -> Self {
+        let interface = |(index, ip): &(u32, IpAddr)| Interface {
+            name: format!("if{index}"),
+            index: *index,
+            ip: *ip,
+            link_changes: None,
+        };
+        Self(addresses.iter().map(interface).collect())
+    }
+
     /// Whether there is nothing to speak or listen on.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -68,13 +79,9 @@ pub(super) mod tests {
 
     /// Interfaces made of indexes and addresses.
     pub(in super::super) fn made_of(addresses: &[(u32, &str)]) -> Interfaces {
-        let interface = |(index, ip): &(u32, &str)| Interface {
-            name: format!("if{index}"),
-            index: *index,
-            ip: ip.parse().unwrap(),
-            link_changes: None,
-        };
-        Interfaces(addresses.iter().map(interface).collect())
+        let parsed: Vec<(u32, IpAddr)> =
+            addresses.iter().map(|(index, ip)| (*index, ip.parse().unwrap())).collect();
+        Interfaces::of(&parsed)
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Batch<'a, 't> {
     /// Changes that each document written in this group has now.
     written: HashMap<(SpaceNo, DocId), usize>,
     pub(super) roster_changed: bool,
+    /// Records of this group that were set aside.
+    pub(super) aside: usize,
 }
 
 /// What a group of requests did, to be announced when it is on disk.
@@ -69,6 +71,7 @@ impl<'a, 't> Batch<'a, 't> {
             touched: BTreeSet::new(),
             written: HashMap::new(),
             roster_changed: false,
+            aside: 0,
         }
     }
 

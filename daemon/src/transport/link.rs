@@ -13,6 +13,7 @@ use quire_protocol::clock::Clock;
 use quire_protocol::id::{DeviceId, Incarnation, Space};
 use quire_protocol::identity::Rights;
 use quire_protocol::message::{Credentials, Message};
+use quire_protocol::record as signed;
 use quire_protocol::session::{Input, Millis, Output, Session};
 use thiserror::Error;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -30,6 +31,10 @@ const INGEST_BYTES: usize = 1024 * 1024;
 /// Segments handed to the engine at once. A segment of few bytes may hold 64 KiB, and all of a call is
 /// checked in one turn of the writer, for which apps wait.
 const INGEST_SEGMENTS: usize = 64;
+
+/// Records handed to the engine at once, but for the last segment's: those that are set aside or of few bytes come
+/// 128 a segment, and each costs its rows.
+const INGEST_RECORDS: u64 = 2048;
 
 /// Bytes that wait for the socket before nothing more is read from the store.
 const FETCH_WHILE_BELOW: usize = 512 * 1024;
@@ -390,7 +395,7 @@ impl Link {
             return;
         }
         let (engine, peer) = (self.engine.clone(), self.peer);
-        let rest = self.arrived.split_off(self.arrived.len().min(INGEST_SEGMENTS));
+        let rest = self.arrived.split_off(one_turn(&self.arrived));
         let segments = std::mem::replace(&mut self.arrived, rest);
         self.arrived_bytes = self.arrived.iter().map(|(_, _, segment)| segment.len()).sum();
         self.ingesting = Some(Box::pin(async move { engine.ingest(peer, segments).await }));
@@ -444,6 +449,17 @@ impl Link {
     fn now(&self) -> Millis {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
+}
+
+/// How many of these segments are checked in one turn of the writer.
+fn one_turn(arrived: &[Segment]) -> usize {
+    let mut records = 0;
+    let fits = |(_, _, segment): &&Segment| {
+        let before = records;
+        records += signed::Segment::range(segment).map_or(1, |(lo, hi)| hi - lo + 1);
+        before < INGEST_RECORDS
+    };
+    arrived.iter().take(INGEST_SEGMENTS).take_while(fits).count()
 }
 
 /// The engine's answer; never, while it was asked nothing.

@@ -58,7 +58,7 @@ impl Projection {
 }
 
 /// The projection by Automerge at `heads`, or now. The heads must be known to the document.
-pub(super) fn project_full(doc: &Automerge, heads: Option<&[ChangeHash]>) -> Projection {
+pub(crate) fn project_full(doc: &Automerge, heads: Option<&[ChangeHash]>) -> Projection {
     let items: Vec<(String, ScalarValue, bool)> = match heads {
         Some(heads) => doc.map_range_at(ROOT, .., heads).filter_map(scalar_item).collect(),
         None => doc.map_range(ROOT, ..).filter_map(scalar_item).collect(),

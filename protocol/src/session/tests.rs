@@ -94,3 +94,32 @@ fn what_was_never_said_ends_the_session() {
     let (mut fresh, _) = Session::open(Credentials::default(), 0);
     assert!(matches!(fresh.handle(Input::Received(Message::Ping), 0)[..], [Output::Close(_)]));
 }
+
+#[test]
+fn what_was_not_sent_cannot_be_acknowledged() {
+    let (mut a, _) = pair();
+    a.handle(Input::Fetched { space: space(), segments: vec![(LOG, segment())] }, 0);
+    a.handle(Input::Committed(vec![(space(), [(LOG, 9)].into_iter().collect())]), 0);
+    let ack = |seq| Input::Received(Message::Ack(Progress { space: 0, log: 0, seq }));
+    assert!(matches!(&a.handle(ack(1), 0)[..], [Output::PeerHas { .. }, ..]));
+    assert!(matches!(a.handle(ack(2), 0)[..], [Output::Close(_)]), "it is here and was not sent");
+}
+
+#[test]
+fn spaces_and_logs_that_cannot_be_end_the_session() {
+    let named = |n: u32| {
+        let mut name = [7; 16];
+        name[..4].copy_from_slice(&n.to_be_bytes());
+        (Incarnation(name), 1)
+    };
+    let (mut a, _) = pair();
+    let logs = |from: u32| {
+        Input::Received(Message::Clocks(vec![(space(), (from..from + 4000).map(named).collect())]))
+    };
+    assert!(!a.handle(logs(0), 0).iter().any(|o| matches!(o, Output::Close(_))));
+    assert!(a.handle(logs(4000), 0).iter().any(|o| matches!(o, Output::Close(_))));
+    let (mut b, _) = pair();
+    let spaces = (0..70_000).map(|n| (Space::account(n), Clock::default())).collect();
+    let out = b.handle(Input::Received(Message::Clocks(spaces)), 0);
+    assert!(matches!(out.last(), Some(Output::Close(_))));
+}
