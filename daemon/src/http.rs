@@ -3,17 +3,20 @@
 //! `router`, and of the files behind it: one for each documented endpoint or group of them. `endpoints` says what there is,
 //! as data; whoever adds one writes its entry there, its handler, and the line in `router` that joins them.
 
+pub mod admission;
 pub mod bodies;
 mod bulk;
 pub mod caller;
 mod conditions;
 mod conflicts;
+mod dashboard;
 mod devices;
 pub mod door;
 pub mod endpoint;
 pub mod endpoints;
 mod events;
 mod failure;
+mod granted;
 pub mod guard;
 mod help;
 mod input;
@@ -29,6 +32,7 @@ pub mod problem;
 mod query;
 pub mod router;
 pub mod server;
+pub mod sessions;
 mod shapes;
 mod speaker;
 mod spelling;
