@@ -41,8 +41,9 @@ impl Browser {
     /// When the browser does not start.
     pub fn open(url: &str) -> Self {
         let profile = tempfile::tempdir().expect("a folder for the browser");
-        let child = command(&profile).arg("--remote-debugging-port=0").arg(url);
-        let child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("chromium starts");
+        let mut command = command(&profile);
+        command.arg("--remote-debugging-port=0").arg(url).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("chromium starts");
         Self { child, _profile: profile }
     }
 }

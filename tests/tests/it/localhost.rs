@@ -45,7 +45,11 @@ impl Victim {
 
     /// A request with a good Host where none is given, the token, and more header lines; it would store a marking.
     fn head(&self, line: &str, more: &str) -> String {
-        let host = if more.to_ascii_lowercase().contains("host:") { "" } else { "Host: localhost\r\n" };
+        let host = if more.to_ascii_lowercase().lines().any(|line| line.starts_with("host:")) {
+            ""
+        } else {
+            "Host: localhost\r\n"
+        };
         format!(
             "{line}\r\n{host}Authorization: Bearer {}\r\nConnection: close\r\n{more}\r\n",
             self.desk.token()

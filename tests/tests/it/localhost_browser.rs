@@ -47,9 +47,10 @@ fn h6_a_page_of_another_origin_writes_nothing_and_reads_nothing() {
         .iter()
         .map(|name| format!("http://{name}:{port}"))
         .collect();
-    let values = [("BASES", json!(bases)), ("MARKING", marking(&guid()))];
     let mut count = 0;
-    for name in ["evil.test", "localhost", "127.0.0.1"] {
+    // A page of another server on this machine is of the same site, but not of the same origin.
+    for (name, bases) in [("evil.test", &bases[..]), ("localhost", &bases[..2])] {
+        let values = [("BASES", json!(bases)), ("MARKING", marking(&guid()))];
         let results = site.visit(name, page(ATTACK, &values));
         for result in results.as_array().unwrap() {
             let outcome = result[1].as_str().unwrap();
@@ -60,7 +61,7 @@ fn h6_a_page_of_another_origin_writes_nothing_and_reads_nothing() {
         }
     }
     assert_eq!(state(&desk), before);
-    assert!(count > 300, "{count} tries");
+    assert!(count > 200, "{count} tries");
 
     // After rebinding, the page's own name leads here: whatever it asks for is refused by that name.
     for name in ["rebind.test", "evil.test", "0.0.0.0"] {

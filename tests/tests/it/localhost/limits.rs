@@ -77,14 +77,14 @@ fn h8_h9_only_the_token_opens_v1_and_any_basic_passes_the_shapes() {
         "Negotiate abc",
         "Basic gICA",
     ];
-    let mut h9 = odd.len();
+    let mut h9 = 0;
     for header in odd.map(str::to_owned).into_iter().chain([basic(&"x".repeat(40_000), "y"), basic("3", "z")])
     {
         let answer = victim.desk.anonymous("GET", "/api/nodes", &[("Authorization", &header)], None);
         assert_eq!(answer.status, 200, "{header:.80}");
         h9 += 1;
     }
-    victim.done("H9", h9 - odd.len());
+    victim.done("H9", h9);
 }
 
 #[test]

@@ -43,7 +43,7 @@ function submit(action, kind, fields) {
       if (loads > 1) done("sent");
     };
     form.submit();
-    setTimeout(() => done("sent"), 3000);
+    setTimeout(() => done("sent"), 1500);
   });
 }
 
