@@ -1,9 +1,12 @@
 //! The commands, their options and exit codes. What each does is in `cli/`.
 
+mod app;
 mod client;
 mod conflicts;
 mod demo;
 mod doctor;
+mod entries;
+mod open;
 mod output;
 mod pair;
 mod peers;
@@ -11,6 +14,7 @@ mod recovery;
 mod serve;
 mod spaces;
 mod status;
+mod token;
 mod unpair;
 mod user;
 
@@ -87,6 +91,14 @@ enum Command {
     Doctor(ReadArgs),
     /// List values that were set at the same time on several devices, and which of them holds
     Conflicts(ReadArgs),
+    /// Give apps passwords of their own: add, list or remove apps of the configuration file
+    ///
+    /// With `api.auth = "required"` each caller of the documented shapes shows one of these passwords: as
+    /// `Authorization: Basic` with NAME:PASSWORD, also with COMPANY\ before it. Web pages and apps in a web view call
+    /// with the password of an app to which their origin was granted, whatever `api.auth` says. A daemon that follows
+    /// the file takes a change without a restart. Comments and order of the file stay.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Say who may call the Bulk shapes (`/api/bulk/2.0`): add, list or remove users of the configuration file
     ///
     /// As long as there are no users, the Bulk shapes ask for no password. With users, callers send
@@ -94,6 +106,14 @@ enum Command {
     /// without a restart. Comments and order of the file stay.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Replace the API token, which programs need for `/v1`
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Open the dashboard of the running daemon in the browser
+    ///
+    /// By a link that works once, within a minute. The browser then keeps a cookie that is as good as the API token for
+    /// the dashboard, until the daemon ends or the token is replaced.
+    Open(open::OpenArgs),
     /// Print the OpenAPI document of everything the daemon serves; none needs to run
     Openapi,
 }
@@ -113,6 +133,9 @@ struct ServeArgs {
     #[command(flatten)]
     folder: FolderArgs,
     /// Where apps call; port 0 picks a free one [default: 127.0.0.1:7470]
+    ///
+    /// An address that other machines reach needs `api.auth = "required"` in the configuration file, an app password
+    /// for each caller (`quire app add`), and the names that callers use in `api.hosts`.
     #[arg(long, value_name = "ADDR", value_parser = value::address)]
     api: Option<SocketAddr>,
     /// Where other devices call; port 0 picks a free one [default: [::]:7471, IPv6 and IPv4]
@@ -246,7 +269,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Spaces(args) => args.client().and_then(|client| spaces::run(&client, args.json)),
         Command::Doctor(args) => args.client().and_then(|client| doctor::run(&client, args.json)),
         Command::Conflicts(args) => args.client().and_then(|client| conflicts::run(&client, args.json)),
+        Command::App(command) => app::run(command),
         Command::User(command) => user::run(command),
+        Command::Token(command) => token::run(&command),
+        Command::Open(args) => args.read.client().and_then(|client| open::run(&client, &args)),
         Command::Openapi => output::document(&crate::http::openapi::text()).map_err(Failure::from),
     };
     match done {
@@ -266,12 +292,16 @@ impl FolderArgs {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Layer { data_dir: flag("--data-dir", self.data_dir.as_ref().map(absolute)), ..Layer::default() }
     }
-}
 
-impl FolderArgs {
-    fn client(&self) -> Result<Client, Failure> {
+    /// The folder that a daemon with these options has.
+    fn data_dir(&self) -> Result<PathBuf, Failure> {
         let loader = Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?;
-        Ok(Client::of_folder(&loader.data_dir()?)?)
+        Ok(loader.data_dir()?)
+    }
+
+    /// The daemon that runs on it.
+    fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::of_folder(&self.data_dir()?)?)
     }
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 
+use crate::apps::App;
 use crate::bulk::callback::Allowed;
 use crate::bulk::users::User;
 use crate::escape::Escaped;
@@ -28,8 +29,17 @@ pub const DEFAULT_PEER: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPEC
 /// The space for staged and exported Bulk data, when nothing else is said: sixteen syncs of the largest size.
 pub const DEFAULT_BULK_STORAGE: u64 = 4 << 30;
 /// What may change without a restart.
-const LIVE_KEYS: [&str; 8] =
-    ["name", "connect", "log", "api.hosts", "api.allow_uids", "bulk.callbacks", "bulk.storage", "bulk.users"];
+const LIVE_KEYS: [&str; 9] = [
+    "name",
+    "connect",
+    "log",
+    "api.hosts",
+    "api.allow_uids",
+    "api.apps",
+    "bulk.callbacks",
+    "bulk.storage",
+    "bulk.users",
+];
 /// The folder under the platform's own data and configuration folders.
 const PROGRAM: &str = "quire";
 const CONFIG_FILE: &str = "config.toml";
@@ -123,14 +133,6 @@ pub enum ConfigError {
         /// Who asked for it.
         at: Source,
     },
-    /// App passwords do not exist yet.
-    #[error(
-        "{at}: `api.auth = \"required\"` is not implemented in this version; use \"same-user\" with a loopback `api` address"
-    )]
-    RequiredNotBuilt {
-        /// Who asked for it.
-        at: Source,
-    },
     /// There is no home folder to put the data into.
     #[error("there is no home folder, so no default place for data; say --data-dir DIR")]
     NoHome,
@@ -160,6 +162,7 @@ pub struct Layer {
     pub api_auth: Option<Given<ApiAuth>>,
     pub api_hosts: Option<Given<Vec<String>>>,
     pub api_allow_uids: Option<Given<Vec<u32>>>,
+    pub api_apps: Option<Given<Vec<App>>>,
     pub cyan_anchors: Option<Given<Anchors>>,
     pub bulk_callbacks: Option<Given<Allowed>>,
     pub bulk_storage: Option<Given<u64>>,
@@ -172,7 +175,7 @@ pub struct Layer {
 pub struct Config {
     /// Where everything is kept; absolute.
     pub data_dir: PathBuf,
-    /// Where apps call; loopback.
+    /// Where apps call; loopback unless they must show a password.
     pub api: SocketAddr,
     /// Where peers call.
     pub peer: SocketAddr,
@@ -192,6 +195,8 @@ pub struct Config {
     pub api_hosts: Vec<String>,
     /// Users, beside the daemon's own, whose processes may call.
     pub api_allow_uids: Vec<u32>,
+    /// Apps with a password of their own.
+    pub api_apps: Vec<App>,
     /// How long the anchors of field apps are.
     pub cyan_anchors: Anchors,
     /// Where callbacks of Bulk syncs may go.
@@ -243,6 +248,7 @@ impl Config {
         self.log = new.log;
         self.api_hosts.clone_from(&new.api_hosts);
         self.api_allow_uids.clone_from(&new.api_allow_uids);
+        self.api_apps.clone_from(&new.api_apps);
         self.bulk_callbacks.clone_from(&new.bulk_callbacks);
         self.bulk_storage = new.bulk_storage;
         self.bulk_users.clone_from(&new.bulk_users);
@@ -261,7 +267,7 @@ impl Config {
             && self.cyan_anchors == other.cyan_anchors
             && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
             && (&self.bulk_callbacks, self.bulk_storage) == (&other.bulk_callbacks, other.bulk_storage)
-            && self.bulk_users == other.bulk_users
+            && (&self.bulk_users, &self.api_apps) == (&other.bulk_users, &other.api_apps)
     }
 }
 
@@ -315,6 +321,7 @@ impl Loader {
             api_auth: pick!("api.auth", api_auth, ApiAuth::SameUser),
             api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
             api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
+            api_apps: pick!("api.apps", api_apps, Vec::new()),
             cyan_anchors: pick!("cyan.anchors", cyan_anchors, Anchors::Full),
             bulk_callbacks: pick!("bulk.callbacks", bulk_callbacks, Allowed::default()),
             bulk_storage: pick!("bulk.storage", bulk_storage, DEFAULT_BULK_STORAGE),
@@ -352,11 +359,22 @@ impl Loader {
     /// # Errors
     /// When the file cannot be used.
     pub fn file_users(&self) -> Result<Vec<User>, ConfigError> {
-        let layer = match &self.file {
-            Some(path) => file::layer(path, false)?,
-            None => Layer::default(),
-        };
-        Ok(layer.bulk_users.map(|given| given.value).unwrap_or_default())
+        Ok(self.any_file_layer()?.bulk_users.map(|given| given.value).unwrap_or_default())
+    }
+
+    /// The apps that the file names; none where there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn file_apps(&self) -> Result<Vec<App>, ConfigError> {
+        Ok(self.any_file_layer()?.api_apps.map(|given| given.value).unwrap_or_default())
+    }
+
+    fn any_file_layer(&self) -> Result<Layer, ConfigError> {
+        match &self.file {
+            Some(path) => file::layer(path, false),
+            None => Ok(Layer::default()),
+        }
     }
 
     fn file_layer(&self) -> Result<Layer, ConfigError> {
@@ -407,17 +425,18 @@ impl Merge {
 }
 
 /// The rules that concern several values at once.
-fn checked(config: Config) -> Result<Config, ConfigError> {
+fn checked(mut config: Config) -> Result<Config, ConfigError> {
     if config.data_dir.as_os_str().is_empty() {
         return Err(ConfigError::NoHome);
     }
-    match config.api_auth {
-        ApiAuth::Required => Err(ConfigError::RequiredNotBuilt { at: config.source("api.auth").clone() }),
-        ApiAuth::SameUser if !config.api.ip().is_loopback() => {
-            Err(ConfigError::OpenToAll { api: config.api, at: config.source("api").clone() })
-        }
-        ApiAuth::SameUser => Ok(config),
+    if config.api_auth == ApiAuth::SameUser && !config.api.ip().is_loopback() {
+        return Err(ConfigError::OpenToAll { api: config.api, at: config.source("api").clone() });
     }
+    if config.api_auth == ApiAuth::Required && config.api_apps.is_empty() {
+        let why = "`api.auth` is \"required\" and there is no app: `quire app add NAME` makes one";
+        config.remarks.push(why.to_owned());
+    }
+    Ok(config)
 }
 
 fn default_file() -> Option<PathBuf> {

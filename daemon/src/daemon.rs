@@ -1,8 +1,9 @@
 //! The running daemon: folder, engine, sockets, peers, ready, and all of it back in order.
 
+mod holder;
 mod network;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,16 +13,18 @@ use tokio::sync::mpsc::channel;
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinHandle;
 
+pub use self::holder::Holder;
 use self::network::{Beacon, Exchanges, LiveNetwork};
+use crate::apps::Apps;
 use crate::bulk::{self, Bulk, BulkError};
-use crate::config::{self, Anchors, Config, Reload};
+use crate::config::{self, Anchors, ApiAuth, Config, Reload};
 use crate::discovery::{self, Advert};
 use crate::engine::{Engine, EngineError};
 use crate::folder::{self, Folder, FolderError, Ready, ReadyFile};
 use crate::http::guard::{Rules, SharedRules};
 use crate::http::router::{About, Services, router};
 use crate::http::server::{Limits, serve};
-use crate::http::token::{ApiToken, TokenError};
+use crate::http::token::{TokenError, TokenFile};
 use crate::logging;
 use crate::peers::{self, Peers};
 
@@ -41,7 +44,7 @@ pub enum StartError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// A socket.
-    #[error("cannot listen on {address}: {source}; choose another with {flag}")]
+    #[error("cannot listen on {address}: {source}{}; choose another with {flag}", held(.holder))]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -49,6 +52,8 @@ pub enum StartError {
         flag: &'static str,
         /// What the system said.
         source: std::io::Error,
+        /// Who is there already, where that is known.
+        holder: Option<Holder>,
     },
     /// Something the system refused.
     #[error("the system refused what the daemon needs: {0}")]
@@ -56,6 +61,10 @@ pub enum StartError {
     /// A task of ours panicked.
     #[error("the daemon's {0} ended by itself; this is a bug in Quire, please start it again")]
     Ended(&'static str),
+}
+
+fn held(holder: &Option<Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Runs until `shutdown` turns true, and stops in order, within 5 s.
@@ -90,15 +99,16 @@ impl Running {
         let api = listen(config.api, "--api").await?;
         let peer = listen_to_peers(config.peer).await?;
         let (api_at, peer_at) = (api.local_addr()?, peer.local_addr()?);
-        let rules = SharedRules::new(rules(api_at, config, ApiToken::load_or_create(&folder.token_file())?));
+        let rules = SharedRules::new(rules(api_at, config, TokenFile::open(&folder.token_file())?));
         let (peers, beacon) = meet(&engine, config, peer)?;
 
         let exchanges = Arc::new(Exchanges::new(engine.clone(), peers.clone()));
-        let bulk = open_bulk(&engine, folder.path(), exchanges, vec![api_at, peer_at], config).await?;
+        let options = bulk_options(config, &rules.load());
+        let bulk = open_bulk(&engine, folder.path(), exchanges, vec![api_at, peer_at], options).await?;
 
         let ready = watch::Sender::new(false);
         let about = About {
-            api: format!("http://{api_at}"),
+            api: format!("http://{}", callable(api_at)),
             peer: peer_at.to_string(),
             started_ms: now_ms(),
             short_anchors: config.cyan_anchors == Anchors::Short,
@@ -114,8 +124,15 @@ impl Running {
             token_file: folder.token_file(),
         };
         let network = Arc::new(LiveNetwork::new(peers.clone(), beacon.clone()));
-        let app =
-            router(Services { engine: engine.clone(), bulk: bulk.clone(), network, about: Arc::new(about) });
+        let sessions = rules.load().sessions.clone();
+        let app = router(Services {
+            engine: engine.clone(),
+            bulk: bulk.clone(),
+            network,
+            sessions,
+            about: Arc::new(about),
+        });
+
         let stop_http = watch::Sender::new(false);
         let mut stopped = stop_http.subscribe();
         let until = async move {
@@ -161,10 +178,9 @@ impl Running {
     fn adopt(&self, config: &Config) {
         logging::set_level(config.log);
         self.peers.set_connect(config.connect.clone());
-        self.bulk.adopt(bulk_options(config));
         let old = self.rules.load();
-        let (hosts, allow_uids) = (config.api_hosts.clone(), config.api_allow_uids.clone());
-        self.rules.store(Rules { hosts, allow_uids, ..Rules::clone(&old) });
+        self.bulk.adopt(bulk_options(config, &old));
+        self.rules.store(Rules::clone(&old).told(config));
     }
 
     /// Stops, outside in: nobody new comes, requests and sessions end, then what they wrote to.
@@ -199,16 +215,17 @@ async fn open_bulk(
     folder: &Path,
     exchanges: Arc<Exchanges>,
     own: Vec<SocketAddr>,
-    config: &Config,
+    options: bulk::Options,
 ) -> Result<Bulk, StartError> {
-    let (engine, folder, options) = (engine.clone(), folder.to_owned(), bulk_options(config));
+    let (engine, folder) = (engine.clone(), folder.to_owned());
     let opening = move || Bulk::start(engine, &folder, exchanges, own, options, Arc::new(now_ms));
     Ok(tokio::task::spawn_blocking(opening).await.map_err(|_| StartError::Ended("bulk service"))??)
 }
 
-fn bulk_options(config: &Config) -> bulk::Options {
+fn bulk_options(config: &Config, rules: &Rules) -> bulk::Options {
     bulk::Options {
         users: config.bulk_users.clone(),
+        logins: rules.logins.clone(),
         callbacks: config.bulk_callbacks.clone(),
         storage: config.bulk_storage,
         active: bulk::limits::ACTIVE,
@@ -237,18 +254,42 @@ fn meet(engine: &Engine, config: &Config, socket: TcpListener) -> Result<(Peers,
     Ok((Peers::start(engine.clone(), socket, options)?, beacon))
 }
 
-fn rules(api: SocketAddr, config: &Config, token: ApiToken) -> Rules {
+fn rules(api: SocketAddr, config: &Config, token: TokenFile) -> Rules {
+    let uid = rustix::process::geteuid().as_raw();
     Rules {
-        port: api.port(),
-        hosts: config.api_hosts.clone(),
-        uid: rustix::process::geteuid().as_raw(),
-        allow_uids: config.api_allow_uids.clone(),
-        token,
+        app_passwords: config.api_auth == ApiAuth::Required,
+        ..Rules::of(api.port(), uid, token).told(config)
+    }
+}
+
+impl Rules {
+    /// With what configuration may say anew while the daemon runs.
+    fn told(self, config: &Config) -> Self {
+        Self {
+            hosts: config.api_hosts.clone(),
+            allow_uids: config.api_allow_uids.clone(),
+            apps: Apps::new(&config.api_apps),
+            bulk_users: !config.bulk_users.is_empty(),
+            ..self
+        }
+    }
+}
+
+/// Where a program on this machine calls a socket that is at every address.
+fn callable(at: SocketAddr) -> SocketAddr {
+    match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, at.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, at.port()).into(),
+        _ => at,
     }
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, flag, source })
+    TcpListener::bind(address).await.map_err(|source| {
+        let taken = source.kind() == std::io::ErrorKind::AddrInUse;
+        let holder = taken.then(|| Holder::of(address.port())).flatten();
+        StartError::Listen { address, flag, source, holder }
+    })
 }
 
 /// As [`listen`]; where the machine has no IPv6, `[::]` means every IPv4 address.
@@ -261,7 +302,7 @@ async fn listen_to_peers(address: SocketAddr) -> Result<TcpListener, StartError>
     }
 }
 
-const NO_ADDRESS: std::net::IpAddr = std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
+const NO_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 fn has_no_ipv6(error: &std::io::Error) -> bool {
     let none = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL];

@@ -100,8 +100,13 @@ impl Folder {
 
     /// Where the API token is kept.
     pub fn token_file(&self) -> PathBuf {
-        self.path.join(TOKEN)
+        token_file(&self.path)
     }
+}
+
+/// Where the API token of a data folder is kept.
+pub fn token_file(data: &Path) -> PathBuf {
+    data.join(TOKEN)
 }
 
 fn refuse_foreign_link(path: &Path) -> Result<(), FolderError> {

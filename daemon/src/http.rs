@@ -3,11 +3,13 @@
 //! `router`, and of the files behind it: one for each documented endpoint or group of them. `endpoints` says what there is,
 //! as data; whoever adds one writes its entry there, its handler, and the line in `router` that joins them.
 
+pub mod admission;
 pub mod bodies;
 mod bulk;
 pub mod caller;
 mod conditions;
 mod conflicts;
+mod dashboard;
 mod devices;
 pub mod door;
 pub mod endpoint;
@@ -16,6 +18,7 @@ mod events;
 mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
+mod granted;
 pub mod guard;
 mod help;
 mod input;
@@ -32,6 +35,7 @@ mod query;
 mod roster;
 pub mod router;
 pub mod server;
+pub mod sessions;
 mod shapes;
 mod speaker;
 mod spelling;

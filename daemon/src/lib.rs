@@ -14,6 +14,8 @@ pub mod store;
 pub mod transport;
 
 #[cfg(feature = "server")]
+pub mod apps;
+#[cfg(feature = "server")]
 pub mod bulk;
 #[cfg(feature = "server")]
 pub mod cli;
@@ -29,5 +31,7 @@ pub mod http;
 pub mod logging;
 #[cfg(feature = "server")]
 pub mod pairing;
+#[cfg(feature = "server")]
+pub mod passwords;
 #[cfg(feature = "server")]
 pub mod peers;

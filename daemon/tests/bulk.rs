@@ -13,6 +13,7 @@ use quire_daemon::bulk::{
     Bulk, BulkError, Caller, Data, DataOf, Exchange, Named, Options, PeerLink, Upload, Way,
 };
 use quire_daemon::engine::{Engine, MarkingFilter, NodePut};
+use quire_daemon::passwords::Logins;
 use quire_protocol::id::Space;
 use quire_protocol::shapes::bulk::object::Object;
 use serde_json::{Map, Value, json};
@@ -142,7 +143,8 @@ async fn start(
     reached: bool,
 ) -> Bulk {
     let (engine, folder, clock) = (engine.clone(), folder.to_owned(), Arc::clone(clock));
-    let options = Options { users: Vec::new(), callbacks: Allowed::default(), storage, active };
+    let logins = Logins::default();
+    let options = Options { users: Vec::new(), logins, callbacks: Allowed::default(), storage, active };
     let now = Arc::new(move || clock.load(Ordering::Relaxed));
     let starting =
         move || Bulk::start(engine, &folder, Arc::new(Peers { reached }), Vec::new(), options, now);

@@ -4,6 +4,8 @@
 //! [`network`] is a world of replicas and sessions in memory, for what only many seeds can show.
 
 pub mod app;
+pub mod apps;
+pub mod browser;
 pub mod bulk;
 pub mod clock;
 pub mod config;

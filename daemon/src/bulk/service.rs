@@ -22,6 +22,7 @@ use super::sync::Sync;
 use super::users::{Caller, User, Users};
 use super::{Data, custom, data, keeping, shelf, worker};
 use crate::engine::Engine;
+use crate::passwords::Logins;
 
 /// The service; cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Bulk(pub(super) Arc<Inner>);
 pub struct Options {
     /// Who may call; empty: everybody on this machine.
     pub users: Vec<User>,
+    /// What checks their passwords. Counts at the start alone.
+    pub logins: Logins,
     /// Where callbacks may go.
     pub callbacks: Allowed,
     /// Bytes of staged and exported data on the disk, at most.
@@ -70,7 +73,7 @@ impl Bulk {
         let inner = Arc::new(Inner {
             engine,
             files: Files::within(data_folder),
-            users: Users::new(options.users),
+            users: Users::new(options.users, options.logins),
             exchange,
             own,
             callbacks: RwLock::new(options.callbacks),

@@ -1,27 +1,14 @@
 //! Who may call the Bulk shapes: users of the configuration, told apart by Basic (REFERENCE A1). Without users anybody
 //! who reached the socket may, under whatever name was sent (contract 6).
 
-mod basic;
-pub mod password;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use lru::LruCache;
-use tokio::sync::Semaphore;
-
-use self::basic::Credentials;
-use self::password::{MAX_PASSWORD_BYTES, StoredPassword};
-use crate::random;
+use crate::passwords::basic::{self, Credentials};
+use crate::passwords::stored::{MAX_PASSWORD_BYTES, StoredPassword};
+use crate::passwords::{Claim, Logins, Verdict};
 
 /// The name of a caller who says none, where there are no users; the vendor's examples have one like it.
 pub const NOBODY: &str = "API.User";
-/// Passwords that are checked at one time: each takes a core and 19 MiB.
-const CHECKS: usize = 2;
-/// Requests that wait for a check: about a second's work. Guessing does not pile up behind those who have logged in.
-const WAITING: usize = 64;
-/// Log-ins that are remembered; there are rarely more users than this.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// The longest name that is taken as sent; it is kept as `createdBy` of everything its owner makes.
 const MAX_SENT_BYTES: usize = 256;
 
@@ -61,6 +48,10 @@ impl User {
     pub fn is(&self, name: &str, site: &str) -> bool {
         self.name == name && same_site(&self.site, site)
     }
+
+    fn who(&self) -> String {
+        named(&self.site, &self.name)
+    }
 }
 
 /// Whether two spellings mean the same site.
@@ -76,22 +67,17 @@ pub struct Users(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     book: RwLock<Arc<Book>>,
-    checks: Arc<Semaphore>,
-    places: Semaphore,
+    logins: Logins,
 }
 
 impl Users {
-    /// Starts with these users.
+    /// Starts with these users, whose passwords are checked by `logins`.
     #[must_use]
-    pub fn new(users: Vec<User>) -> Self {
-        Self(Arc::new(Shared {
-            book: RwLock::new(Arc::new(Book::new(users))),
-            checks: Arc::new(Semaphore::new(CHECKS)),
-            places: Semaphore::new(CHECKS + WAITING),
-        }))
+    pub fn new(users: Vec<User>, logins: Logins) -> Self {
+        Self(Arc::new(Shared { book: RwLock::new(Arc::new(Book::new(users))), logins }))
     }
 
-    /// Puts other users in force, from the next request on, and forgets every log-in.
+    /// Puts other users in force, from the next request on.
     pub fn store(&self, users: Vec<User>) {
         *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Book::new(users));
     }
@@ -112,28 +98,12 @@ impl Users {
             return Some(credentials.map_or_else(Caller::nobody, as_sent));
         }
         let credentials = credentials.filter(|sent| sent.password.len() <= MAX_PASSWORD_BYTES)?;
-        if let Some(caller) = book.remembered(&credentials) {
-            return Some(caller);
-        }
-        self.check(book, credentials).await
-    }
-
-    async fn check(&self, book: Arc<Book>, credentials: Credentials) -> Option<Caller> {
-        let Ok(_place) = self.0.places.try_acquire() else {
-            tracing::warn!("too many Bulk log-ins at one time, one is refused");
-            return None;
-        };
-        let permit = Arc::clone(&self.0.checks).acquire_owned().await.ok()?;
-        // Whoever came first with the same password may have been found right while this one waited.
-        if let Some(caller) = book.remembered(&credentials) {
-            return Some(caller);
-        }
-        // The work goes on when the caller does not wait: its place is free only after it.
-        let checked = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            book.check(&credentials)
-        });
-        checked.await.ok()?
+        let found = book.find(&credentials);
+        let stored = found.map(|user| &user.password).or(book.decoy.as_ref())?;
+        let who = found.map_or_else(|| named(&credentials.site, &credentials.user), User::who);
+        let claim = Claim { who, stored: stored.clone(), password: credentials.password.clone() };
+        let verdict = self.0.logins.check(claim).await;
+        found.filter(|_| verdict == Verdict::Right).map(known)
     }
 
     fn load(&self) -> Arc<Book> {
@@ -141,19 +111,17 @@ impl Users {
     }
 }
 
-/// Some users and who of them has logged in. A change of users is another book.
+/// Some users. A change of users is another book.
 #[derive(Debug)]
 struct Book {
     users: Vec<User>,
     decoy: Option<StoredPassword>,
-    key: [u8; blake3::KEY_LEN],
-    seen: Mutex<LruCache<[u8; blake3::OUT_LEN], ()>>,
 }
 
 impl Book {
     fn new(users: Vec<User>) -> Self {
         let decoy = users.first().map(|user| user.password.decoy());
-        Self { users, decoy, key: random::bytes(), seen: Mutex::new(LruCache::new(REMEMBERED)) }
+        Self { users, decoy }
     }
 
     /// The user of exactly that site before the one of any site.
@@ -161,33 +129,11 @@ impl Book {
         let exact = self.users.iter().find(|user| user.is(&sent.user, &sent.site));
         exact.or_else(|| self.users.iter().find(|user| user.is(&sent.user, "")))
     }
+}
 
-    fn remembered(&self, sent: &Credentials) -> Option<Caller> {
-        let user = self.find(sent)?;
-        let proof = self.proof(user, sent);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&proof).map(|()| known(user))
-    }
-
-    fn check(&self, sent: &Credentials) -> Option<Caller> {
-        let user = self.find(sent);
-        let password = user.map(|user| &user.password).or(self.decoy.as_ref())?;
-        let right = password.is(&sent.password);
-        let user = user.filter(|_| right)?;
-        let proof = self.proof(user, sent);
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).put(proof, ());
-        Some(known(user))
-    }
-
-    /// What is remembered of a log-in: worth nothing without this process's key.
-    fn proof(&self, user: &User, sent: &Credentials) -> [u8; blake3::OUT_LEN] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for part in [&user.site, &user.name, sent.password.as_str(), &user.password.to_string()] {
-            hasher.update(&part.len().to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        *hasher.finalize().as_bytes()
-    }
+/// Neither name nor site has a `\` or `:`.
+fn named(site: &str, user: &str) -> String {
+    format!("bulk:{site}\\{user}")
 }
 
 fn known(user: &User) -> Caller {

@@ -148,10 +148,20 @@ impl Client {
         }
     }
 
+    /// A name of the daemon that it always takes.
+    fn host(&self) -> String {
+        if self.address.ip().is_loopback() {
+            self.address.to_string()
+        } else {
+            format!("localhost:{}", self.address.port())
+        }
+    }
+
     fn head_and_body(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: application/json\r\nConnection: close\r\n",
-            self.address, self.token
+            self.host(),
+            self.token
         );
         let body = body.map(Value::to_string);
         if let Some(body) = &body {

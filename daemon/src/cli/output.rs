@@ -17,6 +17,12 @@ pub(super) fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "quire: {}", Lines(message));
 }
 
+/// Says on stderr what is good to know beside the result.
+pub(super) fn remark(message: &str) {
+    // Nobody left to tell when this fails.
+    let _ = writeln!(std::io::stderr(), "{}", Lines(message));
+}
+
 /// Messages of our own may have several lines; each is escaped for itself.
 struct Lines<'a>(&'a str);
 

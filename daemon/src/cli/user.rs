@@ -1,16 +1,13 @@
 //! `quire user`: who may call the Bulk shapes, written into the configuration file.
 
-mod document;
-mod file;
 mod prompt;
 
 use clap::{Args, Subcommand};
 
-use self::document::Set;
-use self::file::ConfigFile;
+use super::entries::{ConfigFile, Entry, FileArgs, List, Set};
 use super::{Failure, output};
-use crate::bulk::users::password::{PasswordError, StoredPassword};
-use crate::config::{Loader, value};
+use crate::config::value;
+use crate::passwords::stored::{PasswordError, StoredPassword};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -37,13 +34,6 @@ pub(super) struct UserArgs {
     file: FileArgs,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct FileArgs {
-    /// Configuration file, TOML [default: QUIRE_CONFIG, else quire/config.toml in the platform's configuration folder]
-    #[arg(long, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
-}
-
 /// Does what was asked, in the file that `quire serve` would read.
 pub(super) fn run(command: UserCommand) -> Result<(), Failure> {
     match command {
@@ -55,35 +45,20 @@ pub(super) fn run(command: UserCommand) -> Result<(), Failure> {
 
 fn add(args: &UserArgs) -> Result<(), Failure> {
     // Before the password is asked: what cannot be written need not be typed.
-    let loader = args.file.loader()?;
-    let path = loader.file().ok_or_else(no_file)?;
-    ConfigFile::open(path)?.document()?;
+    ConfigFile::open(&args.file.path()?)?.document()?;
     let password = StoredPassword::of(&prompt::password()?)?;
-    let file = ConfigFile::open(path)?;
-    let mut document = file.document()?;
-    let set = document.set(&args.name, &args.site, &password).map_err(|why| file.cannot(why))?;
-    file.replace(&document.to_string())?;
+    let entry = Entry { password: password.to_string(), ..args.entry() };
+    let (set, shown) = args.file.set(List::Users, &entry)?;
     let done = match set {
         Set::Added => "Added the user",
         Set::Changed => "Changed the password of the user",
     };
-    Ok(output::line(format_args!("{done} {} in {}.", args.shown(), file.shown()))?)
+    Ok(output::line(format_args!("{done} {} in {shown}.", args.shown()))?)
 }
 
 fn remove(args: &UserArgs) -> Result<(), Failure> {
-    let loader = args.file.loader()?;
-    let path = loader.file().ok_or_else(no_file)?;
-    let missing = |shown: &str| Failure::Said(format!("there is no user {} in {shown}", args.shown()));
-    if !path.exists() {
-        return Err(missing(&path.display().to_string()));
-    }
-    let file = ConfigFile::open(path)?;
-    let mut document = file.document()?;
-    if !document.remove(&args.name, &args.site) {
-        return Err(missing(&file.shown()));
-    }
-    file.replace(&document.to_string())?;
-    Ok(output::line(format_args!("Removed the user {} from {}.", args.shown(), file.shown()))?)
+    let shown = args.file.remove(List::Users, &args.entry(), &format!("user {}", args.shown()))?;
+    Ok(output::line(format_args!("Removed the user {} from {shown}.", args.shown()))?)
 }
 
 fn list(args: &FileArgs) -> Result<(), Failure> {
@@ -96,21 +71,14 @@ fn list(args: &FileArgs) -> Result<(), Failure> {
     Ok(output::table(&["NAME", "SITE"], &rows)?)
 }
 
-impl FileArgs {
-    fn loader(&self) -> Result<Loader, Failure> {
-        let variable = |name: &str| std::env::var_os(name);
-        Ok(Loader::new(crate::config::Layer::default(), self.config.clone(), &variable)?)
-    }
-}
-
 impl UserArgs {
+    fn entry(&self) -> Entry<'_> {
+        Entry { name: &self.name, site: &self.site, ..Entry::default() }
+    }
+
     fn shown(&self) -> String {
         if self.site.is_empty() { self.name.clone() } else { format!("{}\\{}", self.site, self.name) }
     }
-}
-
-fn no_file() -> Failure {
-    Failure::Said("there is no home folder, so no default configuration file; say --config FILE".to_owned())
 }
 
 impl From<PasswordError> for Failure {

@@ -27,6 +27,7 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         cyan_anchors: one(variable, "QUIRE_CYAN_ANCHORS", value::anchors)?,
         bulk_callbacks: list(variable, "QUIRE_BULK_CALLBACKS", Place::parse)?.map(allowed),
         bulk_storage: one(variable, "QUIRE_BULK_STORAGE", value::storage)?,
+        api_apps: None,
         bulk_users: None,
         remarks: Vec::new(),
     })

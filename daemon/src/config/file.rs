@@ -13,6 +13,7 @@
 //! hosts = ["books.example"]
 //! ```
 
+mod app;
 mod user;
 
 use std::fs::{File, OpenOptions};
@@ -29,7 +30,7 @@ use super::{ConfigError, Given, Layer, Source, environment, value};
 
 /// A configuration is a page of text; a bigger file is a mistake and must not cost memory.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
+const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids, [[api.apps]]), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
 
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
@@ -159,6 +160,7 @@ impl Reader<'_> {
                 let list = self.list(found, |item| self.uid(item))?;
                 put(list, &mut self.layer.api_allow_uids, source.clone())
             }
+            "api.apps" => put(self.apps(found)?, &mut self.layer.api_apps, source.clone()),
             "bulk.callbacks" => {
                 let list = self.list(found, |item| self.string(item, Place::parse))?;
                 put(Allowed::new(list), &mut self.layer.bulk_callbacks, source.clone())

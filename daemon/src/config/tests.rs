@@ -206,7 +206,7 @@ fn a_bad_variable_is_named() {
 }
 
 #[test]
-fn an_open_address_needs_what_is_not_there_yet() {
+fn an_open_address_needs_app_passwords() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     std::fs::write(&path, "").unwrap();
@@ -216,8 +216,8 @@ fn an_open_address_needs_what_is_not_there_yet() {
         assert!(error.starts_with("--api: ") && error.contains("required"), "{error}");
     }
     load("[::1]:0").unwrap();
-    let error = from_file("[api]\naddress = '0.0.0.0:1'\nauth = 'required'").unwrap_err();
-    assert!(error.contains("c.toml:3:1") && error.contains("not implemented"), "{error}");
+    let open = from_file("[api]\naddress = '0.0.0.0:1'\nauth = 'required'").unwrap();
+    assert!(open.remarks()[0].contains("quire app add"), "{:?}", open.remarks());
 }
 
 #[test]

@@ -128,6 +128,15 @@ pub fn storage(text: &str) -> Result<u64, String> {
     number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(bad)
 }
 
+/// An app with a password of its own. Basic ends its name at `:`, and what stands before `\` is not part of it.
+pub fn app_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("an app's name cannot be empty".to_owned())
+    } else {
+        basic_part("app's name", text)
+    }
+}
+
 /// A user of the Bulk shapes. Basic ends the name at `:` and the site at `\`, so neither is part of one.
 pub fn user_name(text: &str) -> Result<String, String> {
     if text.is_empty() {

@@ -1,5 +1,7 @@
 //! Follows the configuration file while the daemon runs. Editors replace files, so its folder is watched.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -13,6 +15,9 @@ use super::{Config, ConfigError};
 const QUIET: Duration = Duration::from_millis(200);
 /// A folder where something happens all the time does not put off a reload for longer than this.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Owner only: the file may hold hashes of passwords.
+const FOLDER_MODE: u32 = 0o700;
 
 /// What a change of the file came to.
 #[derive(Debug)]
@@ -41,12 +46,12 @@ pub struct Watch {
 }
 
 /// Reads the file again whenever it changes, says in the log what came of it, and sends it to `tx`.
-/// Where the file's folder does not exist there is nothing to watch.
+/// The file's folder is made where it does not exist: the first `quire app add` writes the file into it.
 ///
 /// # Errors
 /// When the platform has no watches left.
 pub fn watch(config: &Config, tx: Sender<Reload>) -> Result<Watch, WatchError> {
-    let Some(folder) = config.file().and_then(Path::parent).filter(|folder| folder.is_dir()) else {
+    let Some(folder) = config.file().and_then(Path::parent).filter(|folder| is_there(folder)) else {
         return Ok(Watch { _watcher: None });
     };
     let name = config.file().and_then(Path::file_name).map(ToOwned::to_owned);
@@ -67,6 +72,11 @@ pub fn watch(config: &Config, tx: Sender<Reload>) -> Result<Watch, WatchError> {
     let current = config.clone();
     std::thread::spawn(move || follow(current, &changes, &tx));
     Ok(Watch { _watcher: Some(watcher) })
+}
+
+/// A folder that cannot be made has no file that could change.
+fn is_there(folder: &Path) -> bool {
+    folder.is_dir() || DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).is_ok()
 }
 
 fn follow(mut current: Config, changes: &Receiver<()>, tx: &Sender<Reload>) {

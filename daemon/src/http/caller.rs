@@ -100,7 +100,7 @@ fn plain(address: SocketAddr) -> SocketAddr {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::http::token::ApiToken;
+    use crate::http::token::{ApiToken, TokenFile};
     use std::net::{Shutdown, TcpListener, TcpStream};
 
     type Lookup = fn(SocketAddr, SocketAddr) -> std::io::Result<Option<Owner>>;
@@ -191,13 +191,8 @@ mod tests {
 
     #[test]
     fn only_our_user_is_trusted() {
-        let rules = Rules {
-            port: 1,
-            hosts: vec![],
-            uid: 1000,
-            allow_uids: vec![7],
-            token: ApiToken::random().unwrap(),
-        };
+        let token = TokenFile::fixed(ApiToken::random().unwrap());
+        let rules = Rules { allow_uids: vec![7], ..Rules::of(1, 1000, token) };
         let standings = [
             (Caller::User(1000), Standing::Trusted),
             (Caller::User(7), Standing::Trusted),

@@ -7,7 +7,6 @@
 )]
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use quire_protocol::domain::BLANK_DATE;
 use quire_protocol::shapes::MAX_MESSAGE;
@@ -16,7 +15,7 @@ use quire_protocol::shapes::model::{self, Answer, PARAMETER};
 use serde_json::{Value, json};
 
 use super::failure::{shape_error, shape_refusal};
-use super::router::Services;
+use super::granted::Granted;
 use super::shapes::{Answered, Told, read, told};
 use super::speaker::{account, parameter};
 use super::tenant;
@@ -24,18 +23,13 @@ use super::web::wanted;
 use quire_protocol::shapes::xml::plain;
 
 /// `POST /api/synchronization/registerDevice`. A number that was sent is kept; nothing else that was sent is stored.
-pub(super) async fn register(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Answered {
+pub(super) async fn register(granted: Granted, headers: HeaderMap, uri: Uri, body: Bytes) -> Answered {
     account(&headers, &uri).map_err(|error| shape_error(&error))?;
     let model = read(&headers, body, PARAMETER, plain::read_model, model::read).await?;
     let application = match model.account_application_id {
         0 => {
             // A number of its own each time: cursors belong to it, and two tablets tell nothing that differs.
-            services.engine.register(tenant::fresh()).await.map_err(|error| shape_refusal(&error))?
+            granted.register(tenant::fresh()).await.map_err(|error| shape_refusal(&error))?
         }
         own => own,
     };
@@ -52,13 +46,9 @@ pub(super) async fn register(
 
 /// `GET /api/synchronization/downloadInitialContent`. Its dates are blank: whoever sends one back as
 /// `LastSyncTimestamp` has nothing, and is told everything.
-pub(super) async fn initial_content(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answered {
+pub(super) async fn initial_content(granted: Granted, headers: HeaderMap, uri: Uri) -> Answered {
     let account = account(&headers, &uri).map_err(|error| shape_error(&error))?;
-    let read = move || services.engine.initial_content(account);
+    let read = move || granted.initial_content(account);
     let content = tokio::task::spawn_blocking(read).await.map_err(|_| {
         tracing::error!(
             "the initial content was not read to its end; if nothing is stopping, this is a bug in Quire"

@@ -1,4 +1,4 @@
-//! The way of one request: guard, caller, token, body, router, and what every answer carries. No layer of a router
+//! The way of one request: guard, admission, body, router, and what every answer carries. No layer of a router
 //! comes before this, so none can forget it.
 
 use std::panic::AssertUnwindSafe;
@@ -8,21 +8,23 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPECT, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, EXPECT, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::{FutureExt, StreamExt};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use super::admission;
 use super::bodies::{self, BodyError};
 use super::bulk::overrides::Overrides;
-use super::caller::{Caller, Standing};
-use super::guard::{self, Rules, SharedRules};
-use super::problem::{Family, first_segment};
+use super::caller::Caller;
+use super::guard::{self, Passage, SharedRules};
+use super::problem::Family;
 use super::server::{Limits, wait_for_stop};
 use super::unserved::Asked;
 
@@ -52,22 +54,36 @@ impl Door {
         }
     }
 
-    /// Answers one request. Handlers find the [`Caller`] among its extensions and the body in memory.
+    /// Answers one request. Handlers find the [`Caller`] and the [`admission::Pass`] among its extensions and the body in memory.
     pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response {
         let (mut parts, body) = request.into_parts();
-        let admitted = admit(&parts, caller, &self.rules.load());
-        let overrides = Overrides::take(&mut parts);
+        let rules = self.rules.load();
         let asked = Asked::from(&parts);
+        let (passage, admitted) = match guard::check(&parts, &rules) {
+            Err(refusal) => (Passage::Own, Err(asked.family().refuse(refusal.status(), refusal.to_string()))),
+            Ok(passage @ Passage::Preflight(_)) => (passage, Err(StatusCode::NO_CONTENT.into_response())),
+            Ok(passage) => {
+                let admitted = admission::admit(&parts, &passage, caller, &rules).await;
+                (passage, admitted)
+            }
+        };
+        drop(rules);
         let response = match admitted {
             Err(refusal) => refusal,
-            Ok(()) => overrides.told(self.take(caller, parts, body, &asked).await),
+            Ok(pass) => {
+                let overrides = Overrides::take(&mut parts);
+                let asked = Asked::from(&parts);
+                parts.extensions.insert(caller);
+                parts.extensions.insert(pass);
+                overrides.told(self.take(parts, body, &asked).await)
+            }
         };
         let mut response = asked.negotiated(response);
-        harden(&mut response);
+        harden(&mut response, &passage);
         response
     }
 
-    async fn take(&self, caller: Caller, mut parts: Parts, mut body: Incoming, asked: &Asked) -> Response {
+    async fn take(&self, parts: Parts, mut body: Incoming, asked: &Asked) -> Response {
         let limit = self.limits.body_bytes(asked.family());
         let read =
             bodies::read(&parts.headers, &mut body, limit, self.limits.body_time, &self.body_memory).await;
@@ -81,7 +97,6 @@ impl Door {
                 return asked.family().refuse_body(why);
             }
         };
-        parts.extensions.insert(caller);
         // `held` lives until the handler has answered: until then its memory counts.
         let request = Request::from_parts(parts, Body::from(held.bytes.clone()));
         let response = self.route(request, asked.family()).await;
@@ -125,41 +140,6 @@ impl Door {
     }
 }
 
-/// Everything that is decided by the head of a request alone.
-// The error is an answer and is built once, at the end of a request's way.
-#[allow(clippy::result_large_err)]
-fn admit(parts: &Parts, caller: Caller, rules: &Rules) -> Result<(), Response> {
-    let path = parts.uri.path();
-    let family = Family::of(path);
-    guard::check(parts, rules).map_err(|refusal| family.refuse(refusal.status(), refusal.to_string()))?;
-    let standing = caller.standing(rules);
-    if standing == Standing::Refused {
-        let why = "The calling process does not belong to the user of this daemon.";
-        return Err(family.refuse(StatusCode::FORBIDDEN, why));
-    }
-    let needed = standing == Standing::NeedsToken || needs_token(path);
-    if needed && !rules.token.is_borne_by(&parts.headers) {
-        return Err(unauthorized(family));
-    }
-    Ok(())
-}
-
-/// Quire's own API, the metrics and the dashboard. Folded like [`first_segment`]: rather ask once too often.
-pub(super) fn needs_token(path: &str) -> bool {
-    let first = first_segment(path);
-    first.is_empty() || ["v1", "metrics"].iter().any(|own| first.eq_ignore_ascii_case(own))
-}
-
-fn unauthorized(family: Family) -> Response {
-    let why = match family {
-        Family::Native => "Send `Authorization: Bearer` with the content of the API token file.".to_owned(),
-        Family::Shape | Family::Bulk => "Authorization has been denied for this request.".to_owned(),
-    };
-    let mut response = family.refuse(StatusCode::UNAUTHORIZED, why);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
 fn with_allow(mut told: Response, response: &Response) -> Response {
     if let Some(allow) = response.headers().get(ALLOW) {
         told.headers_mut().insert(ALLOW, allow.clone());
@@ -172,8 +152,8 @@ fn is_event_stream(response: &Response) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// What every answer carries, and what none may.
-fn harden(response: &mut Response) {
+/// What every answer carries, and what none may: a permission for another origin than the one it was granted to.
+fn harden(response: &mut Response, passage: &Passage) {
     const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -185,21 +165,12 @@ fn harden(response: &mut Response) {
     for name in granted {
         headers.remove(name);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_spelling_of_a_guarded_path_goes_without_a_token() {
-        for path in
-            ["/v1", "/v1/", "/v1/status", "//v1/status", "/V1/status", "/metrics", "/Metrics", "/", "//", ""]
-        {
-            assert!(needs_token(path), "{path}");
-        }
-        for path in ["/healthz", "/readyz", "/api/synchronization/synchronize", "/id", "/v10", "/help"] {
-            assert!(!needs_token(path), "{path}");
-        }
+    let (Passage::Granted(origin) | Passage::Preflight(origin)) = passage else { return };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Passage::Preflight(_) = passage {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE"));
+        let fields = HeaderValue::from_static("Authorization, Content-Type");
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, fields);
     }
 }

@@ -53,9 +53,9 @@ pub enum Verb {
 /// everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// A documented shape: a process of the daemon's user needs nothing more.
+    /// A documented shape: a process of the daemon's user needs nothing more, or an app password (`api.auth`).
     Shape,
-    /// The bearer token.
+    /// The bearer token, or the cookie of a browser that `quire open` let in.
     Bearer,
     /// Nothing.
     Free,
@@ -101,8 +101,11 @@ pub struct Group {
 /// Refusals that come before any handler: of the head, of the caller, or because the daemon cannot.
 const REFUSALS: [(u16, &str); 7] = [
     (400, "The request is malformed, or names no Host or more than one."),
-    (401, "The bearer token is missing or wrong."),
-    (403, "A process of another user or a web page of another origin is calling."),
+    (401, "What the caller must show is missing or wrong: the bearer token, or an app password."),
+    (
+        403,
+        "A process of another user or a web page of another origin is calling, or the app password is for other spaces.",
+    ),
     (421, "The request is for another Host."),
     (431, "The head of the request is too large. The answer has no body."),
     (500, "The daemon could not do it; its log says why."),
@@ -120,7 +123,7 @@ const BODY_REFUSALS: [(u16, &str); 3] = [
 /// not found, since 413 is for storage space (REFERENCE A7).
 const BULK_REFUSALS: [(u16, &str); 1] = [(
     401,
-    "Users are configured and this is none of them; or the bearer token is missing where a caller's user cannot be told.",
+    "Users or app passwords are asked for and this is none of them; or the bearer token is missing where a caller's user cannot be told.",
 )];
 const BULK_BODY_REFUSALS: [(u16, &str); 3] =
     [BODY_REFUSALS[0], (404, "The body is larger than is taken here."), BODY_REFUSALS[2]];

@@ -3,6 +3,7 @@
 
 pub mod bulk;
 pub mod conflicts;
+pub mod dashboard;
 pub mod health;
 pub mod help;
 pub mod markings;
@@ -31,6 +32,7 @@ pub const GROUPS: &[&Group] = &[
     &tenant_nodes::GROUP,
     &conflicts::GROUP,
     &peers::GROUP,
+    &dashboard::GROUP,
     &health::GROUP,
     &help::GROUP,
 ];

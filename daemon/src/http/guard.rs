@@ -8,10 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use thiserror::Error;
 
-use super::token::ApiToken;
+use super::problem::Family;
+use super::sessions::Sessions;
+use super::token::TokenFile;
+use crate::apps::Apps;
+use crate::passwords::Logins;
 
 /// The names that always mean this machine. Exact spellings only: other notations of the same address
 /// (`127.1`, `localhost.`) are what an attacker's page would send and what no honest client does.
@@ -29,7 +33,47 @@ pub struct Rules {
     /// Other users that may call (`api.allow_uids`).
     pub allow_uids: Vec<u32>,
     /// The token that `/v1` and `/metrics` ask for.
-    pub token: ApiToken,
+    pub token: TokenFile,
+    /// Browsers that have what the token gives.
+    pub sessions: Sessions,
+    /// The documented shapes ask for an app password (`api.auth = "required"`).
+    pub app_passwords: bool,
+    /// The apps that have one (`api.apps`).
+    pub apps: Apps,
+    /// The Bulk shapes ask for users of their own (`bulk.users`).
+    pub bulk_users: bool,
+    /// What checks passwords.
+    pub logins: Logins,
+}
+
+impl Rules {
+    /// With nothing else that configuration could say.
+    #[must_use]
+    pub fn of(port: u16, uid: u32, token: TokenFile) -> Self {
+        Self {
+            port,
+            hosts: Vec::new(),
+            uid,
+            allow_uids: Vec::new(),
+            sessions: Sessions::new(token.clone()),
+            token,
+            app_passwords: false,
+            apps: Apps::default(),
+            bulk_users: false,
+            logins: Logins::default(),
+        }
+    }
+}
+
+/// How a request comes in that may be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passage {
+    /// From no other web page than our own.
+    Own,
+    /// From a page of an origin that was granted to an app, for a documented shape.
+    Granted(HeaderValue),
+    /// The browser asks whether such a page may send a request.
+    Preflight(HeaderValue),
 }
 
 /// The rules in force, shared by every connection and replaceable while they run.
@@ -78,7 +122,7 @@ pub enum Refusal {
     /// The browser says that another site is behind the request.
     #[error("Requests made by other sites are refused.")]
     SiteForeign,
-    /// A CORS preflight; nothing is ever allowed by one.
+    /// A CORS preflight of nobody to whom anything was granted.
     #[error("Cross-origin requests are refused.")]
     Preflight,
 }
@@ -95,14 +139,27 @@ impl Refusal {
     }
 }
 
-/// Decides whether a request may be looked at.
+/// Decides whether a request may be looked at, and as whose.
 ///
 /// # Errors
 /// The first reason against it: Host before target before browser headers.
-pub fn check(parts: &Parts, rules: &Rules) -> Result<(), Refusal> {
+pub fn check(parts: &Parts, rules: &Rules) -> Result<Passage, Refusal> {
     check_host(parts, rules)?;
     check_target(parts, rules)?;
-    check_browser(parts, rules)
+    if let Some(origin) = granted_origin(parts, rules) {
+        let asks = parts.method == Method::OPTIONS && asks_for_access(&parts.headers);
+        return Ok(if asks { Passage::Preflight(origin) } else { Passage::Granted(origin) });
+    }
+    check_browser(parts, rules)?;
+    Ok(Passage::Own)
+}
+
+/// The one origin of a request for a documented shape, if it was granted to an app.
+fn granted_origin(parts: &Parts, rules: &Rules) -> Option<HeaderValue> {
+    let mut origins = parts.headers.get_all(ORIGIN).iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else { return None };
+    let is_granted = origin.to_str().is_ok_and(|origin| rules.apps.grant_origin(origin));
+    (is_granted && Family::of(parts.uri.path()) != Family::Native).then(|| origin.clone())
 }
 
 fn check_host(parts: &Parts, rules: &Rules) -> Result<(), Refusal> {
@@ -184,15 +241,15 @@ fn is_port(text: &str, port: u16) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::apps::App;
+    use crate::http::token::ApiToken;
+    use crate::passwords::tests::cheap;
     use axum::http::Request;
 
     fn rules() -> Rules {
         Rules {
-            port: 7470,
             hosts: vec!["Box.local".into(), "sync.example:443".into()],
-            uid: 1000,
-            allow_uids: vec![],
-            token: ApiToken::random().unwrap(),
+            ..Rules::of(7470, 1000, TokenFile::fixed(ApiToken::random().unwrap()))
         }
     }
 
@@ -205,7 +262,7 @@ mod tests {
     }
 
     fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
-        check(&head(method, target, headers), &rules()).map_or_else(|r| r.status().as_u16(), |()| 200)
+        check(&head(method, target, headers), &rules()).map_or_else(|r| r.status().as_u16(), |_| 200)
     }
 
     #[test]
@@ -354,5 +411,40 @@ mod tests {
         let reader = shared.clone();
         shared.store(Rules { port: 1, ..rules() });
         assert_eq!(reader.load().port, 1);
+    }
+
+    #[test]
+    fn a_granted_origin_comes_in_to_the_documented_shapes_alone() {
+        let origins = vec!["app://-".to_owned(), "https://example.test".to_owned()];
+        let app = App { name: "a".into(), password: cheap("first secret"), spaces: vec![], origins };
+        let rules = Rules { apps: Apps::new(&[app]), ..rules() };
+        let told = |method: &str, path: &str, headers: &[(&str, &str)]| {
+            let mut all = vec![("host", "localhost")];
+            all.extend_from_slice(headers);
+            check(&head(method, path, &all), &rules)
+        };
+        let from = |origin| [("origin", origin), ("sec-fetch-site", "cross-site")];
+        for path in ["/api/nodes", "/id", "/API/Bulk/2.0/syncs", "/api/none"] {
+            let granted = Passage::Granted("app://-".parse().unwrap());
+            assert_eq!(told("GET", path, &from("app://-")), Ok(granted.clone()), "{path}");
+            assert_eq!(told("OPTIONS", path, &from("app://-")), Ok(granted), "{path}");
+            let mut asks = from("app://-").to_vec();
+            asks.push(("access-control-request-method", "POST"));
+            assert_eq!(told("OPTIONS", path, &asks), Ok(Passage::Preflight("app://-".parse().unwrap())));
+        }
+        for path in ["/", "/v1/status", "/metrics", "/help", "/healthz"] {
+            assert_eq!(told("GET", path, &from("app://-")), Err(Refusal::OriginForeign), "{path}");
+        }
+        for origin in
+            ["null", "app://-/", "APP://-", "app://", "https://example.test:8443", "http://example.test"]
+        {
+            assert_eq!(told("GET", "/api/nodes", &from(origin)), Err(Refusal::OriginForeign), "{origin}");
+        }
+        let two = [("origin", "app://-"), ("origin", "https://example.test")];
+        assert_eq!(told("GET", "/api/nodes", &two), Err(Refusal::OriginForeign));
+        let site = [("sec-fetch-site", "cross-site")];
+        assert_eq!(told("GET", "/api/nodes", &site), Err(Refusal::SiteForeign));
+        let host = [("host", "evil.test"), ("origin", "app://-")];
+        assert_eq!(check(&head("GET", "/api/nodes", &host), &rules), Err(Refusal::HostForeign));
     }
 }

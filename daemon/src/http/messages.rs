@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use quire_protocol::id::Space;
@@ -15,8 +14,8 @@ use quire_protocol::shapes::{json, xml};
 use serde_json::{Map, Value};
 
 use super::failure::{shape_refusal, shape_work};
+use super::granted::Granted;
 use super::query::Pairs;
-use super::router::Services;
 use super::{nodes, tenant, web};
 use crate::engine::{MessageAction, MessagePut, NodeName};
 
@@ -52,16 +51,12 @@ pub(super) async fn put_example(headers: HeaderMap) -> Response {
 }
 
 /// `POST /api/messages`.
-pub(super) async fn create(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Response> {
+pub(super) async fn create(granted: Granted, headers: HeaderMap, body: Bytes) -> Result<Response, Response> {
     let told = web::read(&headers, &body, &MESSAGE, PARAMETER).map_err(web::refused)?;
     let space = tenant::of_body(&headers, &told.members);
     let action = action(&space, &told.members).map_err(web::refused)?;
     let put = MessagePut { message: filled(&space, told.members), space, action };
-    let message = services.engine.put_message(put).await.map_err(|error| shape_refusal(&error))?;
+    let message = granted.put_message(put).await.map_err(|error| shape_refusal(&error))?;
     let id = message.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let answer = web::one(web::wanted(&headers), StatusCode::CREATED, &MESSAGE, &message);
     Ok(web::created(answer, &headers, &format!("/api/messages?messageMessageId={id}")))
@@ -138,20 +133,14 @@ fn filled(space: &Space, mut message: Members) -> Members {
 }
 
 /// `GET /api/messages`: those that say what the query says, always a list.
-pub(super) async fn find(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Response> {
+pub(super) async fn find(granted: Granted, headers: HeaderMap, uri: Uri) -> Result<Response, Response> {
     let (tenant, filter) = Filter::of(&headers, &uri).map_err(web::refused)?;
     let wanted = web::wanted(&headers);
     shape_work(move || {
-        let tenants = tenant.map_or_else(|| services.engine.tenants(), |tenant| vec![tenant]);
+        let tenants = tenant.map_or_else(|| granted.tenants(), |tenant| vec![tenant]);
         let mut found = Vec::new();
         for space in tenants {
-            found.extend(
-                services.engine.messages(&space)?.into_iter().filter(|message| filter.takes(message)),
-            );
+            found.extend(granted.messages(&space)?.into_iter().filter(|message| filter.takes(message)));
         }
         let found: Vec<Members> = found.into_iter().skip(filter.skip).take(filter.limit).collect();
         Ok(web::list(wanted, &MESSAGE, &found))

@@ -1,7 +1,6 @@
 //! `api/nodes`: nodes as field apps post and look for them.
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use quire_protocol::id::Space;
@@ -10,8 +9,8 @@ use quire_protocol::shapes::error::HttpError;
 use serde_json::Value;
 
 use super::failure::{shape_refusal, shape_work};
+use super::granted::Granted;
 use super::query::Pairs;
-use super::router::Services;
 use super::{tenant, web};
 use crate::engine::{DateRange, NodeFilter, NodePut};
 
@@ -28,36 +27,28 @@ pub(super) fn put_of(space: Space, members: Members, textual: bool) -> NodePut {
 }
 
 /// `POST /api/nodes`.
-pub(super) async fn create(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Response> {
+pub(super) async fn create(granted: Granted, headers: HeaderMap, body: Bytes) -> Result<Response, Response> {
     let told = web::read(&headers, &body, &NODE, PARAMETER).map_err(web::refused)?;
     let space = tenant::of_body(&headers, &told.members);
     let put = put_of(space, told.members, told.textual);
-    let node = services.engine.put_node(put).await.map_err(|error| shape_refusal(&error))?;
+    let node = granted.put_node(put).await.map_err(|error| shape_refusal(&error))?;
     let id = node.members.get("nodeId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let answer = web::one(web::wanted(&headers), StatusCode::CREATED, &NODE, &node.members);
     Ok(web::created(answer, &headers, &format!("/api/nodes?nodeNodeId={id}")))
 }
 
 /// `GET /api/nodes`: those that say what the query says, always a list.
-pub(super) async fn find(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Response> {
+pub(super) async fn find(granted: Granted, headers: HeaderMap, uri: Uri) -> Result<Response, Response> {
     let (tenant, filter) = asked(&headers, &uri).map_err(web::refused)?;
     let wanted = web::wanted(&headers);
     shape_work(move || {
-        let tenants = tenant.map_or_else(|| services.engine.tenants(), |tenant| vec![tenant]);
+        let tenants = tenant.map_or_else(|| granted.tenants(), |tenant| vec![tenant]);
         let mut found: Vec<Members> = Vec::new();
         // Skipped once, over all tenants together.
         let enough = filter.limit.saturating_add(filter.skip);
         for space in tenants {
             let limit = enough - found.len();
-            let nodes = services.engine.nodes(&NodeFilter { space, limit, skip: 0, ..filter.clone() })?;
+            let nodes = granted.nodes(&NodeFilter { space, limit, skip: 0, ..filter.clone() })?;
             found.extend(nodes.into_iter().map(|node| node.members));
         }
         found.drain(..filter.skip.min(found.len()));

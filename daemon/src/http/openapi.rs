@@ -39,11 +39,28 @@ pub fn document() -> Value {
         }],
         "tags": GROUPS.iter().map(|group| json!({ "name": group.name, "description": group.about })).collect::<Vec<_>>(),
         "paths": paths(),
-        "components": { "schemas": schemas(), "securitySchemes": { "bearer": {
+        "components": { "schemas": schemas(), "securitySchemes": schemes() },
+    })
+}
+
+fn schemes() -> Value {
+    json!({
+        "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": "The content of the API token file. It is needed everywhere by callers whose user cannot be told.",
-        } } },
+            "description": "The content of the API token file; it opens everything. It is needed everywhere by callers whose user cannot be told.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "quire-session",
+            "description": "What `quire open` gives a browser on this machine.",
+        },
+        "app": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Name and password of an app (`quire app add`): with `api.auth = \"required\"`, and from a web origin that was granted to the app.",
+        },
     })
 }
 
@@ -139,11 +156,12 @@ fn content(body: Body) -> Map<String, Value> {
     types.map(|media| ((*media).to_owned(), json!({ "schema": schema }))).collect()
 }
 
-/// Where a caller's user is enough, the token is one of two ways.
+/// Where a caller's user is enough, what is shown is one of several ways.
 fn security(auth: Auth) -> Value {
     match auth {
-        Auth::Bearer => json!([{ "bearer": [] }]),
-        Auth::Shape | Auth::Free => json!([{}, { "bearer": [] }]),
+        Auth::Bearer => json!([{ "bearer": [] }, { "session": [] }]),
+        Auth::Shape => json!([{}, { "app": [] }, { "bearer": [] }]),
+        Auth::Free => json!([{}, { "bearer": [] }]),
     }
 }
 
@@ -188,7 +206,7 @@ mod tests {
     #[test]
     fn the_token_is_asked_for_where_it_is_needed() {
         let document = document();
-        assert_eq!(document["paths"]["/v1/status"]["get"]["security"], json!([{ "bearer": [] }]));
+        assert_eq!(document["paths"]["/v1/status"]["get"]["security"][0], json!({ "bearer": [] }));
         assert_eq!(document["paths"]["/openapi.json"]["get"]["security"][0], json!({}));
     }
 }

@@ -6,7 +6,6 @@
 )]
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use quire_protocol::domain::Kind;
 use quire_protocol::shapes::coerce::guid_text;
@@ -17,7 +16,7 @@ use quire_protocol::shapes::xml::{XmlError, plain};
 use serde_json::Value;
 
 use super::failure::{shape_error, shape_refusal};
-use super::router::Services;
+use super::granted::Granted;
 use super::shapes::{Answered, Told, read, told};
 use super::speaker::{account, parameter};
 use super::web::wanted;
@@ -31,35 +30,20 @@ fn position_xml(text: &str) -> Result<Value, XmlError> {
 }
 
 /// `POST /api/markings/postMarkingsApp`.
-pub(super) async fn post(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Answered {
-    list(services, MarkingsAction::Post, (headers, uri, body)).await
+pub(super) async fn post(granted: Granted, headers: HeaderMap, uri: Uri, body: Bytes) -> Answered {
+    list(granted, MarkingsAction::Post, (headers, uri, body)).await
 }
 
 /// `POST /api/markings/removeMarkings`.
-pub(super) async fn remove(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Answered {
-    list(services, MarkingsAction::Remove, (headers, uri, body)).await
+pub(super) async fn remove(granted: Granted, headers: HeaderMap, uri: Uri, body: Bytes) -> Answered {
+    list(granted, MarkingsAction::Remove, (headers, uri, body)).await
 }
 
 /// `POST /api/markings/editNote`.
-pub(super) async fn edit_note(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Answered {
+pub(super) async fn edit_note(granted: Granted, headers: HeaderMap, uri: Uri, body: Bytes) -> Answered {
     let one = |value| model::read_one(Kind::Marking, POSITION, value);
     let sent = read(&headers, body, POSITION, position_xml, one).await?;
-    let mut done = put(services, MarkingsAction::EditNote, &headers, &uri, sent).await?;
+    let mut done = put(granted, MarkingsAction::EditNote, &headers, &uri, sent).await?;
     told(
         Told::Positions(match done.markings.pop() {
             Some(marking) => one_result(marking),
@@ -73,14 +57,14 @@ pub(super) async fn edit_note(
 
 /// `GET /api/markings/getMarkingById`. Where two accounts have one of that GUID, the account that the request speaks for
 /// has the first say.
-pub(super) async fn get(State(services): State<Services>, headers: HeaderMap, uri: Uri) -> Answered {
+pub(super) async fn get(granted: Granted, headers: HeaderMap, uri: Uri) -> Answered {
     let account = account(&headers, &uri).map_err(|error| shape_error(&error))?;
     let guid = parameter(&uri, SYNC_GUID).as_deref().and_then(guid_text).ok_or_else(|| {
         let why = "A syncGuid is needed, in any of the forms of System.Guid.";
         shape_error(&HttpError::invalid_member(SYNC_GUID, "", why))
     })?;
     // One item is read where the request is, not on another thread: it is one row and at most one block.
-    let find = |account| services.engine.marking(&guid, account).map_err(|error| shape_refusal(&error));
+    let find = |account| granted.marking(&guid, account).map_err(|error| shape_refusal(&error));
     let found = match account {
         Some(account) => find(Some(account))?,
         None => None,
@@ -90,13 +74,13 @@ pub(super) async fn get(State(services): State<Services>, headers: HeaderMap, ur
 }
 
 async fn list(
-    services: Services,
+    granted: Granted,
     action: MarkingsAction,
     (headers, uri, body): (HeaderMap, Uri, Bytes),
 ) -> Answered {
     let sent =
         read(&headers, body, POSITIONS, position_xml, |value| model::read_list(Kind::Marking, value)).await?;
-    let done = put(services, action, &headers, &uri, sent).await?;
+    let done = put(granted, action, &headers, &uri, sent).await?;
     let status = if done.errors.is_empty() { 200 } else { 400 };
     let result = Positions::Many(done.markings);
     told(Told::Positions(PositionResult { errors: done.errors, status, result }), wanted(&headers)).await
@@ -104,7 +88,7 @@ async fn list(
 
 /// Does it with the usable items, and says what is wrong with all others.
 async fn put(
-    services: Services,
+    granted: Granted,
     action: MarkingsAction,
     headers: &HeaderMap,
     uri: &Uri,
@@ -114,7 +98,7 @@ async fn put(
     let mut done = MarkingsDone::default();
     if !items.is_empty() {
         let put = MarkingsPut { action, items, account };
-        done = services.engine.put_markings(put).await.map_err(|error| shape_refusal(&error))?;
+        done = granted.put_markings(put).await.map_err(|error| shape_refusal(&error))?;
     }
     done.errors.splice(0..0, unusable.iter().map(ToString::to_string));
     Ok(done)

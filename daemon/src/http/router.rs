@@ -15,9 +15,11 @@ use tower::ServiceExt;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
+use super::sessions::Sessions;
 use super::{
-    bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
-    positions, roster, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
+    bulk, conflicts, dashboard, devices, endpoints, events, help, markings, messages, nodes, openapi,
+    pairing, peers, positions, roster, spelling, status, sync_tokens, synchronization, tenant_devices,
+    tenant_nodes,
 };
 use crate::bulk::Bulk;
 use crate::engine::Engine;
@@ -31,6 +33,8 @@ pub struct Services {
     pub bulk: Bulk,
     /// The peers.
     pub network: Arc<dyn Network>,
+    /// Browsers that may see the dashboard.
+    pub sessions: Sessions,
     /// This daemon.
     pub about: Arc<About>,
 }
@@ -124,6 +128,11 @@ fn routes() -> Vec<Route> {
         to(&of::peers::SYNC, peers::sync),
         to(&of::peers::INVITE, pairing::invite),
         to(&of::peers::ACCEPT, pairing::accept),
+        to(&of::dashboard::PAGE, dashboard::page),
+        to(&of::dashboard::SCRIPT, dashboard::script),
+        to(&of::dashboard::STYLE, dashboard::style),
+        to(&of::dashboard::LINK, dashboard::link),
+        to(&of::dashboard::FOLLOW, dashboard::follow),
     ]
 }
 
@@ -154,7 +163,7 @@ fn fold(mut request: Request) -> Request {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::http::door::needs_token;
+    use crate::http::admission::needs_token;
     use crate::http::endpoint::Auth;
     use axum::body::Body;
 

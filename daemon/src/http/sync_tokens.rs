@@ -9,6 +9,7 @@ use quire_protocol::shapes::error::HttpError;
 use serde_json::{Value, json};
 
 use super::failure::shape_work;
+use super::granted::Granted;
 use super::query::Pairs;
 use super::router::Services;
 use super::{tenant, web};
@@ -33,6 +34,7 @@ fn text<'a>(token: &'a Members, name: &str) -> &'a str {
 /// `POST /api/syncTokens`.
 pub(super) async fn create(
     State(services): State<Services>,
+    granted: Granted,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Response> {
@@ -48,8 +50,7 @@ pub(super) async fn create(
         now: tenant::now(),
         short: services.about.short_anchors,
     };
-    let token =
-        services.engine.put_token(put).await.map_err(|error| super::failure::shape_refusal(&error))?;
+    let token = granted.put_token(put).await.map_err(|error| super::failure::shape_refusal(&error))?;
     let id = text(&token, "syncTokenId");
     let tenant = text(&token, "tenantId");
     let answer = web::one(web::wanted(&headers), StatusCode::CREATED, &SYNC_TOKEN, &token);
@@ -58,16 +59,12 @@ pub(super) async fn create(
 }
 
 /// `GET /api/syncTokens`: the last one.
-pub(super) async fn last(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Response> {
+pub(super) async fn last(granted: Granted, headers: HeaderMap, uri: Uri) -> Result<Response, Response> {
     let (user, application, tenant) = asked(&headers, &uri).map_err(web::refused)?;
     let found = shape_work(move || {
-        let tenants = tenant.map_or_else(|| services.engine.tenants(), |tenant| vec![tenant]);
+        let tenants = tenant.map_or_else(|| granted.tenants(), |tenant| vec![tenant]);
         for tenant in tenants {
-            if let Some(token) = services.engine.last_token(&tenant, &user, &application)? {
+            if let Some(token) = granted.last_token(&tenant, &user, &application)? {
                 return Ok(Some(token));
             }
         }
@@ -89,18 +86,13 @@ fn asked(headers: &HeaderMap, uri: &Uri) -> Result<Asked, HttpError> {
 }
 
 /// `GET /api/sync`: a page of a token's window.
-pub(super) async fn page(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Response> {
+pub(super) async fn page(granted: Granted, headers: HeaderMap, uri: Uri) -> Result<Response, Response> {
     let asked = Page::of(&headers, &uri).map_err(web::refused)?;
     let (size, number) = (asked.size, asked.number);
     let first = size.saturating_mul(number - 1);
     let wanted = web::wanted(&headers);
     let found = shape_work(move || {
-        let Some(page) = services.engine.window_page(asked.tenant.as_ref(), &asked.token, first, size)?
-        else {
+        let Some(page) = granted.window_page(asked.tenant.as_ref(), &asked.token, first, size)? else {
             return Ok(None);
         };
         let mut members = Members::new();

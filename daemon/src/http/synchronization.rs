@@ -8,24 +8,19 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use quire_protocol::shapes::model::{self, PARAMETER};
 
 use super::failure::shape_refusal;
-use super::router::Services;
+use super::granted::Granted;
 use super::shapes::{Answered, Told, read, told};
 use super::web::wanted;
 use quire_protocol::shapes::xml::plain;
 
 /// The handler.
-pub(super) async fn synchronize(
-    State(services): State<Services>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answered {
+pub(super) async fn synchronize(granted: Granted, headers: HeaderMap, body: Bytes) -> Answered {
     let model = read(&headers, body, PARAMETER, plain::read_model, model::read).await?;
-    let done = services.engine.synchronize(model, now_ms()).await.map_err(|error| shape_refusal(&error))?;
+    let done = granted.synchronize(model, now_ms()).await.map_err(|error| shape_refusal(&error))?;
     told(Told::Model(Box::new(done.answer)), wanted(&headers)).await
 }
 

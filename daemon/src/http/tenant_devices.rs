@@ -8,6 +8,8 @@ use quire_protocol::shapes::contract::{DEVICE, Members};
 use quire_protocol::shapes::error::HttpError;
 use serde_json::Value;
 
+use super::failure::shape_refusal;
+use super::granted::Granted;
 use super::{tenant, web};
 
 /// The action's parameter.
@@ -15,9 +17,14 @@ const PARAMETER: &str = "deviceRepresentation";
 
 /// `POST /api/devices`. A name is unique within its tenant (REFERENCE B2), so the id is made of both: whoever registers
 /// the same name again, at whichever daemon, is the same device, and nothing need be kept.
-pub(super) async fn register(headers: HeaderMap, body: Bytes) -> Result<Response, Response> {
+pub(super) async fn register(
+    granted: Granted,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Response> {
     let told = web::read(&headers, &body, &DEVICE, PARAMETER).map_err(web::refused)?;
     let space = tenant::of_head(&headers).unwrap_or_else(|| tenant::of_body(&headers, &told.members));
+    granted.device_of(&space).map_err(|error| shape_refusal(&error))?;
     let device = filled(&space, told.members).map_err(web::refused)?;
     Ok(web::one(web::wanted(&headers), StatusCode::CREATED, &DEVICE, &device))
 }

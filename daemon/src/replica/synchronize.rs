@@ -3,7 +3,7 @@
 //! The base of a request is the state at the clock its cursor stands for, plus every change already taken
 //! from that application with that cursor (contract 4). Only what differs from the base is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_protocol::clock::Clock;
@@ -44,7 +44,7 @@ impl Batch<'_, '_> {
         candidates: &[i64],
     ) -> Result<(), EngineError> {
         let mut presented = self.presented(model.account_application_id, candidates)?;
-        let accounts = named_accounts(&model);
+        let accounts = model.accounts();
         let default = model.request_account.or_else(|| accounts.iter().next().copied()).unwrap_or(0);
         let mut pending = Pending::new(&model, &accounts, presented.valid);
         pending.errors = model.item_errors.iter().map(ToString::to_string).collect();
@@ -265,16 +265,6 @@ pub(super) fn minted_guid(parts: &[Vec<u8>]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
-}
-
-/// Every account that a request names.
-fn named_accounts(model: &SynchronizationModel) -> BTreeSet<i64> {
-    let own = model.items.iter().filter_map(|item| item.account);
-    let mut accounts: BTreeSet<i64> = model.request_account.into_iter().chain(own).collect();
-    if accounts.is_empty() && !model.items.is_empty() {
-        accounts.insert(0);
-    }
-    accounts
 }
 
 fn cursor_key(application: i64, ms: i64) -> Key {

@@ -16,6 +16,9 @@ use quire_daemon::http::network::{
     AcceptError, Accepted, Discovery, Invitation, InviteError, Network, PeerStatus,
 };
 use quire_daemon::http::router::{About, Services, router};
+use quire_daemon::http::sessions::Sessions;
+use quire_daemon::http::token::{ApiToken, TokenFile};
+use quire_daemon::passwords::Logins;
 use quire_protocol::id::{DeviceId, Space};
 use quire_protocol::identity::Rights;
 use serde_json::{Value, json};
@@ -136,7 +139,13 @@ impl Exchange for Nobody {
 }
 
 fn bulk(engine: &Engine, folder: &std::path::Path) -> Bulk {
-    let options = Options { users: Vec::new(), callbacks: Allowed::default(), storage: 1 << 20, active: 1 };
+    let options = Options {
+        users: Vec::new(),
+        logins: Logins::default(),
+        callbacks: Allowed::default(),
+        storage: 1 << 20,
+        active: 1,
+    };
     Bulk::start(engine.clone(), folder, Arc::new(Nobody), Vec::new(), options, Arc::new(|| 0)).unwrap()
 }
 
@@ -154,8 +163,14 @@ impl Desk {
         };
         let folder = tempfile::tempdir().unwrap();
         let bulk = bulk(&engine, folder.path());
-        let services =
-            Services { engine: engine.clone(), network: network.clone(), bulk, about: Arc::new(about) };
+        let sessions = Sessions::new(TokenFile::fixed(ApiToken::random().unwrap()));
+        let services = Services {
+            engine: engine.clone(),
+            network: network.clone(),
+            bulk,
+            sessions,
+            about: Arc::new(about),
+        };
         Self { engine, network, ready, router: router(services), _folder: folder }
     }
 

@@ -3,6 +3,8 @@
 mod read;
 mod write;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -35,6 +37,18 @@ pub struct SynchronizationModel {
     pub items: Vec<Item>,
     /// What is wrong with the others.
     pub item_errors: Vec<ItemError>,
+}
+
+impl SynchronizationModel {
+    /// Every account that the request names; 0 where its items name none.
+    pub fn accounts(&self) -> BTreeSet<i64> {
+        let own = self.items.iter().filter_map(|item| item.account);
+        let mut accounts: BTreeSet<i64> = self.request_account.into_iter().chain(own).collect();
+        if accounts.is_empty() && !self.items.is_empty() {
+            accounts.insert(0);
+        }
+        accounts
+    }
 }
 
 /// One usable item.

@@ -43,7 +43,7 @@ fn status_401_is_for_whoever_is_no_user() {
         bulk.request("GET", "/syncs", &[("Authorization", "Basic !!")], None),
     ] {
         assert_says(&refused, 401, "Not authenticated.");
-        assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"Quire\""));
+        assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"quire\""));
     }
     let right = bulk.named(r"Site\anna", "pässword:1");
     right.get("/syncs").expect(200);

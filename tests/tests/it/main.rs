@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod app_passwords;
 mod bad_input;
 mod bulk;
 mod bulk_access;
@@ -15,12 +16,16 @@ mod bulk_statuses;
 mod bytes;
 mod companions;
 mod cyan;
+mod dashboard;
 mod demo;
 mod hostile_pairing;
 mod hostile_records;
 mod hostile_sessions;
 mod hostile_strangers;
 mod hostile_wire;
+mod localhost;
+mod localhost_browser;
+mod localhost_canary;
 mod mono;
 mod native;
 mod netns;

@@ -1,18 +1,7 @@
-use std::time::{Duration, Instant};
-
 use data_encoding::BASE64;
 
 use super::*;
-
-/// A hash that costs next to nothing, so that many can be checked.
-fn cheap(password: &str) -> StoredPassword {
-    use argon2::password_hash::PasswordHasher as _;
-    let params = argon2::Params::new(8, 1, 1, None).unwrap();
-    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
-    let salt: [u8; 16] = random::bytes();
-    let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt).unwrap();
-    StoredPassword::parse(&hash.to_string()).unwrap()
-}
+use crate::passwords::tests::cheap;
 
 fn user(name: &str, site: &str, password: &str) -> User {
     User { name: name.to_owned(), site: site.to_owned(), password: cheap(password) }
@@ -32,7 +21,7 @@ async fn come(users: &Users, text: &str) -> Option<Caller> {
 
 #[tokio::test]
 async fn without_users_everybody_is_who_they_say() {
-    let users = Users::new(Vec::new());
+    let users = Users::new(Vec::new(), Logins::default());
     assert!(!users.are_configured());
     assert_eq!(come(&users, r"ACME\bob:x").await, Some(caller("ACME", "bob", false)));
     assert_eq!(come(&users, "bob:").await, Some(caller("", "bob", false)));
@@ -47,7 +36,10 @@ async fn without_users_everybody_is_who_they_say() {
 
 #[tokio::test]
 async fn users_are_known_by_site_name_and_password() {
-    let users = Users::new(vec![user("bob", "Acme", "first secret"), user("eve", "", "other secret")]);
+    let users = Users::new(
+        vec![user("bob", "Acme", "first secret"), user("eve", "", "other secret")],
+        Logins::default(),
+    );
     assert!(users.are_configured());
     for good in [r"Acme\bob:first secret", r"ACME\bob:first secret", r"acme\bob:first secret"] {
         assert_eq!(come(&users, good).await, Some(caller("Acme", "bob", true)), "{good}");
@@ -76,7 +68,10 @@ async fn users_are_known_by_site_name_and_password() {
 
 #[tokio::test]
 async fn the_user_of_a_site_comes_before_the_one_of_any() {
-    let users = Users::new(vec![user("bob", "", "any secret"), user("bob", "Acme", "acme secret")]);
+    let users = Users::new(
+        vec![user("bob", "", "any secret"), user("bob", "Acme", "acme secret")],
+        Logins::default(),
+    );
     assert_eq!(come(&users, r"acme\bob:acme secret").await, Some(caller("Acme", "bob", true)));
     assert_eq!(come(&users, r"acme\bob:any secret").await, None);
     assert_eq!(come(&users, r"else\bob:any secret").await, Some(caller("", "bob", true)));
@@ -84,7 +79,7 @@ async fn the_user_of_a_site_comes_before_the_one_of_any() {
 
 #[tokio::test]
 async fn a_change_of_users_is_in_force_at_once() {
-    let users = Users::new(vec![user("bob", "", "first secret")]);
+    let users = Users::new(vec![user("bob", "", "first secret")], Logins::default());
     let shared = users.clone();
     assert!(come(&shared, "bob:first secret").await.is_some());
     users.store(vec![user("bob", "", "second secret")]);
@@ -95,44 +90,8 @@ async fn a_change_of_users_is_in_force_at_once() {
 }
 
 #[tokio::test]
-async fn a_log_in_is_remembered_and_a_wrong_one_is_not() {
-    let password = StoredPassword::of("correct horse").unwrap();
-    let users = Users::new(vec![User { name: "bob".to_owned(), site: String::new(), password }]);
-    assert!(come(&users, "bob:correct horse").await.is_some());
-    assert_eq!(come(&users, "bob:correct horsf").await, None);
-    assert_eq!(users.load().seen.lock().unwrap().len(), 1);
-    // No place for a check is needed any more.
-    let _checks = users.0.checks.acquire_many(2).await.unwrap();
-    let began = Instant::now();
-    for _ in 0..100 {
-        assert!(come(&users, "bob:correct horse").await.is_some());
-    }
-    assert!(began.elapsed() < Duration::from_secs(2));
-}
-
-#[tokio::test]
-async fn the_next_one_is_refused_when_too_many_wait() {
-    let users = Users::new(vec![user("bob", "", "first secret")]);
-    let checks = users.0.checks.acquire_many(2).await.unwrap();
-    let mut waiting = tokio::task::JoinSet::new();
-    for number in 0..CHECKS + WAITING {
-        let users = users.clone();
-        waiting.spawn(async move { come(&users, &format!("bob:guess {number}")).await });
-    }
-    while users.0.places.available_permits() > 0 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(come(&users, "bob:first secret").await, None);
-    drop(checks);
-    while let Some(done) = waiting.join_next().await {
-        assert_eq!(done.unwrap(), None);
-    }
-    assert!(come(&users, "bob:first secret").await.is_some());
-}
-
-#[tokio::test]
 async fn no_debug_output_has_a_secret() {
-    let users = Users::new(vec![user("bob", "", "first secret")]);
+    let users = Users::new(vec![user("bob", "", "first secret")], Logins::default());
     come(&users, "bob:first secret").await.unwrap();
     let shown = format!("{:?}", users.load().users);
     assert!(!shown.contains("argon2id") && !shown.contains("secret"), "{shown}");

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::super::Failure;
-use crate::bulk::users::password::MAX_PASSWORD_BYTES;
+use crate::passwords::stored::MAX_PASSWORD_BYTES;
 
 /// With a line end, and one byte that shows that there is more.
 const MAX_LINE_BYTES: u64 = MAX_PASSWORD_BYTES as u64 + 3;

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::super::{ConfigError, value};
 use super::Reader;
 use crate::bulk::users::User;
-use crate::bulk::users::password::StoredPassword;
+use crate::passwords::stored::StoredPassword;
 
 impl Reader<'_> {
     pub(super) fn users(&self, found: &Spanned<DeValue<'_>>) -> Result<Vec<User>, ConfigError> {

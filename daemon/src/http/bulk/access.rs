@@ -9,6 +9,7 @@ use axum::routing::MethodRouter;
 
 use super::{identity, sentence};
 use crate::bulk::{Bulk, Caller};
+use crate::http::admission::Pass;
 use crate::http::problem::Family;
 use crate::http::router::Services;
 
@@ -27,6 +28,13 @@ pub(in crate::http) fn guarded(
 
 /// Handlers find the [`Caller`] among the extensions of a request.
 async fn known(State(services): State<Services>, mut request: Request, next: Next) -> Response {
+    if let Some(Pass::App(app)) = request.extensions().get()
+        && app.is_restricted()
+    {
+        // Objects are of all accounts, and so are exports and imports of them.
+        let why = "This app password is for some spaces; the Bulk shapes need one that is for all of them.";
+        return sentence::refusal(StatusCode::FORBIDDEN, why);
+    }
     match caller(&services.bulk, request.headers()).await {
         Some(caller) => {
             request.extensions_mut().insert(caller);

@@ -36,7 +36,7 @@ pub(in crate::http) fn plain(status: StatusCode) -> Response {
     let usual = status.canonical_reason().unwrap_or("Error");
     let mut response = said(status, documented(status).unwrap_or(usual));
     if status == StatusCode::UNAUTHORIZED {
-        const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"Quire\"");
+        const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"quire\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, BASIC);
     }
     response
@@ -88,6 +88,6 @@ mod tests {
     #[test]
     fn who_is_not_known_is_asked_for_a_password() {
         let response = plain(StatusCode::UNAUTHORIZED);
-        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Basic realm=\"Quire\"");
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Basic realm=\"quire\"");
     }
 }

@@ -32,6 +32,10 @@ pub enum Media {
     Text,
     /// A page for people.
     Html,
+    /// A script of such a page.
+    Script,
+    /// Its style.
+    Style,
     /// Server-sent events.
     Events,
 }
@@ -86,6 +90,8 @@ impl Media {
             Self::Problem => &["application/problem+json"],
             Self::Text => &["text/plain"],
             Self::Html => &["text/html"],
+            Self::Script => &["text/javascript"],
+            Self::Style => &["text/css"],
             Self::Events => &["text/event-stream"],
         }
     }

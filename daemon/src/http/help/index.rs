@@ -8,7 +8,8 @@ pub(super) fn index() -> Html {
     let mut page = Html::new("Quire Web API Help Page");
     page.paragraph(
         "Every endpoint of this daemon. `/v1` needs `Authorization: Bearer` with the content of the API token file; the \
-         documented shapes need nothing more than to be called by a process of the daemon's user.",
+         documented shapes need nothing more than to be called by a process of the daemon's user, or an app password where \
+         `api.auth` is `required`.",
     );
     page.raw("<p>For programs: <a href=\"")
         .text(endpoints::help::OPENAPI.path)

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::http::guard::Rules;
-use crate::http::token::ApiToken;
+use crate::http::token::{ApiToken, TokenFile};
 
 /// No answer at all fails a test after this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ impl Daemon {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let token = ApiToken::random().unwrap();
-        let rules = Rules { port: at.port(), hosts: vec![], uid, allow_uids: vec![], token: token.clone() };
+        let rules = Rules::of(at.port(), uid, TokenFile::fixed(token.clone()));
         let (stop, stopped) = oneshot::channel();
         let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let app = app(&entered, &release);

@@ -4,15 +4,19 @@ use data_encoding::BASE64;
 use zeroize::{Zeroize, Zeroizing};
 
 /// What a header says; wiped when dropped.
-pub(super) struct Credentials {
-    pub(super) site: String,
-    pub(super) user: String,
-    pub(super) password: Zeroizing<String>,
+pub struct Credentials {
+    /// What stands before the first `\`; empty without one.
+    pub site: String,
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Zeroizing<String>,
 }
 
 /// Reads `Basic base64(site\user:password)`: the scheme in any letter case, the site up to the first `\` of what
 /// stands before the first `:`. Without `\` the site is empty. `None` for anything else.
-pub(super) fn parse(authorization: &[u8]) -> Option<Credentials> {
+#[must_use]
+pub fn parse(authorization: &[u8]) -> Option<Credentials> {
     let space = authorization.iter().position(|byte| *byte == b' ')?;
     let (scheme, encoded) = authorization.split_at_checked(space)?;
     if !scheme.eq_ignore_ascii_case(b"basic") {
@@ -97,7 +101,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            parse(&bytes);
+            let _ = parse(&bytes);
             read(&bytes);
         }
     }

@@ -18,7 +18,7 @@ pub const LANES: u32 = 1;
 pub const MIN_PASSWORD_CHARS: usize = 8;
 /// Longer than any pass phrase; a header field could hold 64 KiB.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
-/// The most memory that a hash made elsewhere may cost at each log-in; two are checked at one time.
+/// The most memory that a hash made elsewhere may cost at each log-in; one is checked at one time.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 /// The most passes and lanes that a hash made elsewhere may cost: well under a second each.
 const MAX_PASSES: u32 = 16;
@@ -67,8 +67,7 @@ impl StoredPassword {
     /// # Errors
     /// What is wrong with it, in words that do not repeat it: it may be the password itself.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let not_one =
-            "is not the argon2id hash of a password (a PHC string); `quire user add NAME` writes one";
+        let not_one = "is not the argon2id hash of a password (a PHC string); `quire user add NAME` and `quire app add NAME` write one";
         let hash = PasswordHash::new(text).map_err(|_| not_one.to_owned())?;
         let params = Params::try_from(&hash).map_err(|_| not_one.to_owned())?;
         let whole = hash.algorithm == ARGON2ID_IDENT && hash.salt.is_some() && hash.hash.is_some();
@@ -85,14 +84,16 @@ impl StoredPassword {
 
     /// A hash that costs as much as this one and that no password has: what a stranger's is compared with, so that
     /// the time tells nobody who is known.
-    pub(super) fn decoy(&self) -> Self {
+    #[must_use]
+    pub fn decoy(&self) -> Self {
         let salt = Salt::new(&random::bytes::<SALT_BYTES>()).ok();
         let hash = Output::new(&random::bytes::<HASH_BYTES>()).ok();
         Self(PasswordHash { salt, hash, ..self.0.clone() })
     }
 
     /// Whether this is the password. Takes as long as the hash costs, whatever the answer.
-    pub(super) fn is(&self, password: &str) -> bool {
+    #[must_use]
+    pub fn is(&self, password: &str) -> bool {
         argon2().verify_password(password.as_bytes(), &self.0).is_ok()
     }
 }

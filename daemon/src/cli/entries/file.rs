@@ -19,7 +19,7 @@ const FOLDER_MODE: u32 = 0o700;
 const MODE_BITS: u32 = 0o7777;
 
 /// A configuration file, which need not exist; nobody else changes it by this program meanwhile.
-pub(super) struct ConfigFile {
+pub(in crate::cli) struct ConfigFile {
     /// What was asked for; messages name it.
     path: PathBuf,
     /// Behind all links: those stay.
@@ -30,7 +30,7 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     /// Reads it, and makes its folder where that is missing.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::cli) fn open(path: &Path) -> Result<Self, Failure> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let real = match path.canonicalize() {
             Ok(real) => real,
@@ -50,19 +50,19 @@ impl ConfigFile {
     }
 
     /// Its name, for people.
-    pub(super) fn shown(&self) -> String {
+    pub(in crate::cli) fn shown(&self) -> String {
         self.path.display().to_string()
     }
 
     /// What it says, to be changed.
-    pub(super) fn document(&self) -> Result<Document, Failure> {
+    pub(in crate::cli) fn document(&self) -> Result<Document, Failure> {
         match Document::parse(&self.text) {
             Some(document) => Ok(document),
             None => Err(self.mistake().unwrap_or_else(|| self.cannot("it is no TOML"))),
         }
     }
 
-    pub(super) fn cannot(&self, why: impl std::fmt::Display) -> Failure {
+    pub(in crate::cli) fn cannot(&self, why: impl std::fmt::Display) -> Failure {
         self.mistake().unwrap_or_else(|| Failure::Said(format!("cannot change {}: {why}", self.shown())))
     }
 
@@ -72,7 +72,7 @@ impl ConfigFile {
     }
 
     /// Puts a new text in its place, if a daemon would take that: a daemon that cannot start is worse than no change.
-    pub(super) fn replace(&self, text: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn replace(&self, text: &str) -> Result<(), Failure> {
         if let Err(wrong) = config::check_text(&self.path, text) {
             // The place is right in what the user sees, which is the old text.
             return Err(self.mistake().unwrap_or_else(|| Failure::from(wrong)));
