@@ -18,6 +18,7 @@ mod companions;
 mod cyan;
 mod dashboard;
 mod demo;
+mod https;
 mod localhost;
 mod localhost_browser;
 mod localhost_canary;
