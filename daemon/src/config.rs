@@ -163,6 +163,7 @@ pub struct Layer {
     pub api_hosts: Option<Given<Vec<String>>>,
     pub api_allow_uids: Option<Given<Vec<u32>>>,
     pub api_apps: Option<Given<Vec<App>>>,
+    pub api_tls: Option<Given<Option<SocketAddr>>>,
     pub cyan_anchors: Option<Given<Anchors>>,
     pub bulk_callbacks: Option<Given<Allowed>>,
     pub bulk_storage: Option<Given<u64>>,
@@ -197,6 +198,8 @@ pub struct Config {
     pub api_allow_uids: Vec<u32>,
     /// Apps with a password of their own.
     pub api_apps: Vec<App>,
+    /// Where apps call over HTTPS, if they may.
+    pub api_tls: Option<SocketAddr>,
     /// How long the anchors of field apps are.
     pub cyan_anchors: Anchors,
     /// Where callbacks of Bulk syncs may go.
@@ -241,6 +244,7 @@ impl Config {
             ("discovery", self.discovery != new.discovery),
             ("log_format", self.log_format != new.log_format),
             ("api.auth", self.api_auth != new.api_auth),
+            ("api.tls", self.api_tls != new.api_tls),
             ("cyan.anchors", self.cyan_anchors != new.cyan_anchors),
         ];
         self.name.clone_from(&new.name);
@@ -264,7 +268,7 @@ impl Config {
             && (self.api, self.peer, self.discovery) == (other.api, other.peer, other.discovery)
             && (&self.name, &self.connect) == (&other.name, &other.connect)
             && (self.log, self.log_format, self.api_auth) == (other.log, other.log_format, other.api_auth)
-            && self.cyan_anchors == other.cyan_anchors
+            && (self.cyan_anchors, self.api_tls) == (other.cyan_anchors, other.api_tls)
             && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
             && (&self.bulk_callbacks, self.bulk_storage) == (&other.bulk_callbacks, other.bulk_storage)
             && (&self.bulk_users, &self.api_apps) == (&other.bulk_users, &other.api_apps)
@@ -322,6 +326,7 @@ impl Loader {
             api_hosts: pick!("api.hosts", api_hosts, Vec::new()),
             api_allow_uids: pick!("api.allow_uids", api_allow_uids, Vec::new()),
             api_apps: pick!("api.apps", api_apps, Vec::new()),
+            api_tls: pick!("api.tls", api_tls, None),
             cyan_anchors: pick!("cyan.anchors", cyan_anchors, Anchors::Full),
             bulk_callbacks: pick!("bulk.callbacks", bulk_callbacks, Allowed::default()),
             bulk_storage: pick!("bulk.storage", bulk_storage, DEFAULT_BULK_STORAGE),
@@ -429,8 +434,11 @@ fn checked(mut config: Config) -> Result<Config, ConfigError> {
     if config.data_dir.as_os_str().is_empty() {
         return Err(ConfigError::NoHome);
     }
-    if config.api_auth == ApiAuth::SameUser && !config.api.ip().is_loopback() {
-        return Err(ConfigError::OpenToAll { api: config.api, at: config.source("api").clone() });
+    for (key, api) in [("api", Some(config.api)), ("api.tls", config.api_tls)] {
+        let open = api.filter(|api| !api.ip().is_loopback() && config.api_auth == ApiAuth::SameUser);
+        if let Some(api) = open {
+            return Err(ConfigError::OpenToAll { api, at: config.source(key).clone() });
+        }
     }
     if config.api_auth == ApiAuth::Required && config.api_apps.is_empty() {
         let why = "`api.auth` is \"required\" and there is no app: `quire app add NAME` makes one";

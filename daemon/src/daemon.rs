@@ -1,6 +1,7 @@
 //! The running daemon: folder, engine, sockets, peers, ready, and all of it back in order.
 
 mod holder;
+mod https;
 mod network;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,6 +15,7 @@ use tokio::sync::watch::{self, Receiver};
 use tokio::task::JoinHandle;
 
 pub use self::holder::Holder;
+use self::https::{Https, Secure};
 use self::network::{Beacon, Exchanges, LiveNetwork};
 use crate::apps::Apps;
 use crate::bulk::{self, Bulk, BulkError};
@@ -24,6 +26,7 @@ use crate::folder::{self, Folder, FolderError, Ready, ReadyFile};
 use crate::http::guard::{Rules, SharedRules};
 use crate::http::router::{About, Services, router};
 use crate::http::server::{Limits, serve};
+use crate::http::tls::TlsError;
 use crate::http::token::{TokenError, TokenFile};
 use crate::logging;
 use crate::peers::{self, Peers};
@@ -43,6 +46,9 @@ pub enum StartError {
     /// The API token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The certificate for HTTPS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A socket.
     #[error("cannot listen on {address}: {source}{}; choose another with {flag}", held(.holder))]
     Listen {
@@ -91,6 +97,7 @@ struct Running {
     ready_file: Option<ReadyFile>,
     stop_http: watch::Sender<bool>,
     http: JoinHandle<std::io::Result<()>>,
+    https: Option<Https>,
 }
 
 impl Running {
@@ -100,17 +107,21 @@ impl Running {
         let peer = listen_to_peers(config.peer).await?;
         let (api_at, peer_at) = (api.local_addr()?, peer.local_addr()?);
         let rules = SharedRules::new(rules(api_at, config, TokenFile::open(&folder.token_file())?));
+        let secure = Secure::open(folder, config, &rules.load()).await?;
         let (peers, beacon) = meet(&engine, config, peer)?;
 
         let exchanges = Arc::new(Exchanges::new(engine.clone(), peers.clone()));
         let options = bulk_options(config, &rules.load());
-        let bulk = open_bulk(&engine, folder.path(), exchanges, vec![api_at, peer_at], options).await?;
+        let secure_at = secure.as_ref().map(|secure| secure.at);
+        let own = [api_at, peer_at].into_iter().chain(secure_at).collect();
+        let bulk = open_bulk(&engine, folder.path(), exchanges, own, options).await?;
 
         let ready = watch::Sender::new(false);
         let about = About {
             api: format!("http://{}", callable(api_at)),
             peer: peer_at.to_string(),
             started_ms: now_ms(),
+            tls: secure.as_ref().map(Secure::told),
             short_anchors: config.cyan_anchors == Anchors::Short,
             ready: ready.subscribe(),
         };
@@ -139,10 +150,11 @@ impl Running {
             // An error means that nobody is left to say it: stopped all the same.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let http = tokio::spawn(serve(api, app, rules.clone(), Limits::default(), until));
+        let https = secure.map(|secure| secure.start(app.clone(), stop_http.subscribe()));
+        let http = tokio::spawn(serve(api, None, app, rules.clone(), Limits::default(), until));
         ready.send_replace(true);
         let mut running =
-            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, http };
+            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, http, https };
         match folder::write_ready(folder, &told) {
             Ok(file) => running.ready_file = Some(file),
             Err(error) => {
@@ -181,6 +193,9 @@ impl Running {
         let old = self.rules.load();
         self.bulk.adopt(bulk_options(config, &old));
         self.rules.store(Rules::clone(&old).told(config));
+        if let Some(https) = &self.https {
+            https.adopt(config);
+        }
     }
 
     /// Stops, outside in: nobody new comes, requests and sessions end, then what they wrote to.
@@ -196,7 +211,12 @@ impl Running {
             }
         };
         // Side by side, as each may take its seconds: the shell 3, the farewell 2, the sessions 1.
-        tokio::join!(http, self.beacon.stop(), self.peers.stop());
+        let https = async {
+            if let Some(https) = &mut self.https {
+                https.ended().await;
+            }
+        };
+        tokio::join!(http, https, self.beacon.stop(), self.peers.stop());
         self.engine.stop().await;
         tracing::info!("stopped");
     }

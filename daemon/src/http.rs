@@ -45,6 +45,7 @@ mod synchronization;
 mod tenant;
 mod tenant_devices;
 mod tenant_nodes;
+pub mod tls;
 pub mod token;
 mod unserved;
 mod web;

@@ -28,6 +28,7 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         bulk_callbacks: list(variable, "QUIRE_BULK_CALLBACKS", Place::parse)?.map(allowed),
         bulk_storage: one(variable, "QUIRE_BULK_STORAGE", value::storage)?,
         api_apps: None,
+        api_tls: one(variable, "QUIRE_API_TLS", |text| value::address(text).map(Some))?,
         bulk_users: None,
         remarks: Vec::new(),
     })

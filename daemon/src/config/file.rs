@@ -30,7 +30,7 @@ use super::{ConfigError, Given, Layer, Source, environment, value};
 
 /// A configuration is a page of text; a bigger file is a mistake and must not cost memory.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids, [[api.apps]]), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
+const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids, tls, [[api.apps]]), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
 
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
@@ -159,6 +159,9 @@ impl Reader<'_> {
             "api.allow_uids" => {
                 let list = self.list(found, |item| self.uid(item))?;
                 put(list, &mut self.layer.api_allow_uids, source.clone())
+            }
+            "api.tls" => {
+                put(Some(self.string(found, value::address)?), &mut self.layer.api_tls, source.clone())
             }
             "api.apps" => put(self.apps(found)?, &mut self.layer.api_apps, source.clone()),
             "bulk.callbacks" => {

@@ -27,6 +27,7 @@ use super::guard::{self, Passage, SharedRules};
 use super::problem::Family;
 use super::server::{Limits, wait_for_stop};
 use super::unserved::Asked;
+use super::web;
 
 /// Everything one request needs, shared by all connections.
 #[derive(Clone)]
@@ -67,6 +68,7 @@ impl Door {
                 (passage, admitted)
             }
         };
+        let scheme = if rules.https { "https" } else { "http" };
         drop(rules);
         let response = match admitted {
             Err(refusal) => refusal,
@@ -75,7 +77,7 @@ impl Door {
                 let asked = Asked::from(&parts);
                 parts.extensions.insert(caller);
                 parts.extensions.insert(pass);
-                overrides.told(self.take(parts, body, &asked).await)
+                overrides.told(web::SCHEME.scope(scheme, self.take(parts, body, &asked)).await)
             }
         };
         let mut response = asked.negotiated(response);

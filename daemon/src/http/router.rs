@@ -1,6 +1,7 @@
 //! Every endpoint with its handler, in one list.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -48,10 +49,21 @@ pub struct About {
     pub peer: String,
     /// When it started: milliseconds since 1970, for people.
     pub started_ms: i64,
+    /// The same over HTTPS, where that is served.
+    pub tls: Option<Secured>,
     /// Anchors of sixteen digits, for clients that store eight bytes (contract 3).
     pub short_anchors: bool,
     /// True from when both sockets accept until it stops.
     pub ready: watch::Receiver<bool>,
+}
+
+/// Where HTTPS is served, and with what.
+#[derive(Debug)]
+pub struct Secured {
+    /// Where apps call, as `https://ADDRESS:PORT`.
+    pub api: String,
+    /// The certificate that apps must trust.
+    pub certificate: PathBuf,
 }
 
 /// The router, to be put behind the [`super::door::Door`].

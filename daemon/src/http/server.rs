@@ -12,7 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -22,6 +22,7 @@ use super::caller::{Caller, Standing};
 use super::door::Door;
 use super::guard::SharedRules;
 use super::problem::Family;
+use super::tls::SharedTls;
 
 /// Each bound of the HTTP shell. The default is what the daemon uses; tests shorten it.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +73,18 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Those of HTTPS beside HTTP: a part of them, since both are there at the same time.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        Self {
+            connections: self.connections / 4,
+            stranger_connections: self.stranger_connections / 4,
+            body_memory: self.shape_body,
+            streams: self.streams / 4,
+            ..self
+        }
+    }
+
     /// The longest body that a family of routes takes, in bytes.
     #[must_use]
     pub fn body_bytes(&self, family: Family) -> usize {
@@ -94,12 +107,13 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nr
 /// Between tries while the system has no file handles or memory for a connection.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Serves `app` on `listener` until `shutdown`, then lets requests in flight finish within [`Limits::stop_time`].
+/// Serves `app` on `listener`, over TLS where there is one, until `shutdown`, then lets requests in flight finish within [`Limits::stop_time`].
 ///
 /// # Errors
 /// None after the start: what goes wrong with a connection is that connection's end.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<SharedTls>,
     app: Router,
     rules: SharedRules,
     limits: Limits,
@@ -107,7 +121,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut crew = JoinSet::new();
-    let house = House::new(app, rules, limits, stopped);
+    let house = House::new(app, tls, rules, limits, stopped);
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -148,6 +162,9 @@ fn is_the_callers_fault(error: &io::Error) -> bool {
 /// What every connection shares.
 struct House {
     door: Door,
+    tls: Option<SharedTls>,
+    /// For a TLS handshake, as for a head.
+    hand_time: Duration,
     rules: SharedRules,
     http: http1::Builder,
     places: Arc<Semaphore>,
@@ -157,8 +174,16 @@ struct House {
 }
 
 impl House {
-    fn new(app: Router, rules: SharedRules, limits: Limits, stopped: watch::Receiver<bool>) -> Self {
+    fn new(
+        app: Router,
+        tls: Option<SharedTls>,
+        rules: SharedRules,
+        limits: Limits,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
         Self {
+            tls,
+            hand_time: limits.header_time,
             door: Door::new(app, rules.clone(), limits, stopped.clone()),
             rules,
             http: builder(&limits),
@@ -175,6 +200,8 @@ impl House {
         let caller = Caller::find(peer, local);
         if let Ok(place) = Arc::clone(self.places_for(caller)).try_acquire_owned() {
             crew.spawn(self.attend(stream, caller, place));
+        } else if self.tls.is_some() {
+            // A refusal would cost a handshake.
         } else if let Ok(place) = Arc::clone(&self.turning_away).try_acquire_owned() {
             crew.spawn(turn_away(stream, place));
         }
@@ -196,26 +223,45 @@ impl House {
         let door = self.door.clone();
         let stopped = wait_for_stop(self.stopped.clone());
         let http = self.http.clone();
+        let (tls, hand_time) = (self.tls.clone(), self.hand_time);
         async move {
             let _place = place;
             // Only costs time where it fails.
             let _ = stream.set_nodelay(true);
-            let service = service_fn(move |request| {
-                let door = door.clone();
-                async move { Ok::<_, Infallible>(door.answer(caller, request).await) }
-            });
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stopped => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(e) = ended {
-                tracing::debug!(error = %e, "a connection ended early");
+            match tls {
+                None => converse(stream, &http, door, caller, stopped).await,
+                Some(tls) => match timeout(hand_time, tls.acceptor().accept(stream)).await {
+                    Ok(Ok(stream)) => converse(stream, &http, door, caller, stopped).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                },
             }
         }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    http: &http1::Builder,
+    door: Door,
+    caller: Caller,
+    stopped: impl Future<Output = ()>,
+) {
+    let service = service_fn(move |request| {
+        let door = door.clone();
+        async move { Ok::<_, Infallible>(door.answer(caller, request).await) }
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = ended {
+        tracing::debug!(error = %e, "a connection ended early");
     }
 }
 

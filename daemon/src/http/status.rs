@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::failure::off_thread;
 use super::input::{Named, missing};
 use super::problem::Problem;
-use super::router::Services;
+use super::router::{Secured, Services};
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -39,6 +39,7 @@ pub(super) async fn status(State(services): State<Services>) -> Json<Value> {
         "name": card.name,
         "version": env!("CARGO_PKG_VERSION"),
         "api": about.api,
+        "tls": about.tls.as_ref().map(secured),
         "peer": about.peer,
         "spaces": spaces,
         "peers": { "known": peers.len(), "connected": connected },
@@ -47,6 +48,10 @@ pub(super) async fn status(State(services): State<Services>) -> Json<Value> {
         "lastEvent": services.engine.last_event(),
         "startedMs": about.started_ms,
     }))
+}
+
+fn secured(tls: &Secured) -> Value {
+    json!({ "api": tls.api, "certificate": tls.certificate.to_string_lossy() })
 }
 
 /// `GET /v1/spaces`.

@@ -71,7 +71,7 @@ impl Asked {
             return self.uri.to_string();
         }
         let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        format!("http://{host}{}", self.uri)
+        format!("{}://{host}{}", web::scheme(), self.uri)
     }
 }
 

@@ -135,10 +135,20 @@ pub(super) fn content_type(answer: Answer) -> HeaderValue {
     HeaderValue::from_str(&answer.content_type()).unwrap_or(HeaderValue::from_static("application/json"))
 }
 
+tokio::task_local! {
+    /// How the request that is being answered came: `http` or `https`.
+    pub(super) static SCHEME: &'static str;
+}
+
+/// The scheme of addresses in an answer.
+pub(super) fn scheme() -> &'static str {
+    SCHEME.try_with(|scheme| *scheme).unwrap_or("http")
+}
+
 /// An answer that names where what was made can be read.
 pub(super) fn created(mut response: Response, headers: &HeaderMap, path: &str) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if let Ok(location) = HeaderValue::from_str(&format!("http://{host}{path}")) {
+    if let Ok(location) = HeaderValue::from_str(&format!("{}://{host}{path}", scheme())) {
         response.headers_mut().insert(LOCATION, location);
     }
     response

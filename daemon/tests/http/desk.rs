@@ -158,6 +158,7 @@ impl Desk {
             api: "http://127.0.0.1:7470".into(),
             peer: "[::]:7471".into(),
             started_ms: 0,
+            tls: None,
             short_anchors: false,
             ready: ready.subscribe(),
         };

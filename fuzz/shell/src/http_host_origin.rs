@@ -4,7 +4,7 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Version};
 use quire_daemon::http::guard::{Rules, check as judge};
-use quire_daemon::http::token::ApiToken;
+use quire_daemon::http::token::{ApiToken, TokenFile};
 
 /// The port that the API listens on.
 const PORT: u16 = 7470;
@@ -42,11 +42,8 @@ pub fn check(data: &[u8]) {
 
 fn rules() -> Result<Rules, impl std::fmt::Debug> {
     ApiToken::random().map(|token| Rules {
-        port: PORT,
         hosts: vec!["box.local".into(), "sync.example:443".into()],
-        uid: 1000,
-        allow_uids: vec![],
-        token,
+        ..Rules::of(PORT, 1000, TokenFile::fixed(token))
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod heads;
 mod limits;
+mod starts;
 mod users;
 
 use quire_tests::app::App;

@@ -23,6 +23,7 @@ mod hostile_records;
 mod hostile_sessions;
 mod hostile_strangers;
 mod hostile_wire;
+mod https;
 mod localhost;
 mod localhost_browser;
 mod localhost_canary;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{access, answer, sentence};
 use crate::bulk::Caller;
 use crate::http::router::Services;
+use crate::http::web;
 
 /// The path.
 pub(in crate::http) const PATH: &str = "/id";
@@ -35,7 +36,7 @@ fn told(caller: Option<Caller>, base: &str) -> Response {
 fn base(uri: &Uri, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let authority = uri.authority().map_or(host, |authority| authority.as_str());
-    format!("http://{authority}")
+    format!("{}://{authority}", web::scheme())
 }
 
 /// `{version}` is for the client to fill in.

@@ -81,6 +81,10 @@ fn status() -> Value {
         "name": { "type": "string", "examples": ["desk"] },
         "version": { "type": "string", "examples": ["0.1.0"] },
         "api": { "type": "string", "examples": ["http://127.0.0.1:7470"] },
+        "tls": { "type": ["object", "null"], "description": "Where HTTPS is served, and the certificate to be trusted.",
+            "properties": {
+                "api": { "type": "string", "examples": ["https://127.0.0.1:7443"] },
+                "certificate": { "type": "string" } } },
         "peer": { "type": "string", "examples": ["[::]:7471"] },
         "spaces": { "type": "integer" },
         "peers": { "type": "object", "properties": {

@@ -43,7 +43,7 @@ impl Daemon {
         let (stop, stopped) = oneshot::channel();
         let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let app = app(&entered, &release);
-        let running = tokio::spawn(serve(listener, app, SharedRules::new(rules), limits, async {
+        let running = tokio::spawn(serve(listener, None, app, SharedRules::new(rules), limits, async {
             let _ = stopped.await;
         }));
         Self { at, token: token.reveal().to_owned(), stop, running, entered, release }
