@@ -15,8 +15,9 @@ use crate::wait::{PATIENCE, eventually};
 /// Memory that a daemon may take, whatever it is sent.
 pub const MOST_MEMORY: u64 = 256 * 1024 * 1024;
 
-/// An app is answered within this, whatever a peer does, on a machine that builds and tests at the same time.
-pub const RESPONSIVE: Duration = Duration::from_secs(3);
+/// An app is answered within this, whatever a peer does, by an unoptimised daemon on a machine that does much else. Far
+/// below the minute after which requests are given up; how long it was is said with the result.
+pub const RESPONSIVE: Duration = Duration::from_secs(10);
 
 /// A victim, an honest third, and what they were told to keep.
 pub struct Witnesses {
@@ -29,6 +30,8 @@ pub struct Witnesses {
     ledger: Vec<(String, i64)>,
     passed: usize,
     inputs: usize,
+    /// The longest that an app waited for an answer.
+    longest: Duration,
 }
 
 impl Witnesses {
@@ -38,7 +41,15 @@ impl Witnesses {
         let (victim, third) = (Daemon::named("victim"), Daemon::named("third"));
         victim.pair_with(&third);
         let apps = [App::new(3, 1), App::new(3, 2)];
-        let mut all = Witnesses { victim, third, apps, ledger: Vec::new(), passed: 0, inputs: 0 };
+        let mut all = Witnesses {
+            victim,
+            third,
+            apps,
+            ledger: Vec::new(),
+            passed: 0,
+            inputs: 0,
+            longest: Duration::ZERO,
+        };
         all.write();
         all
     }
@@ -61,7 +72,8 @@ impl Witnesses {
             let (guid, number) = (guid(), self.ledger.len() as i64 + 100);
             let start = Instant::now();
             app.sync(daemon, &[marking(&guid).with("type", number)]);
-            assert!(start.elapsed() < RESPONSIVE, "an app waited {:?}", start.elapsed());
+            self.longest = self.longest.max(start.elapsed());
+            assert!(self.longest < RESPONSIVE, "an app waited {:?}", self.longest);
             self.ledger.push((guid, number));
         }
     }
@@ -106,6 +118,7 @@ impl Witnesses {
     /// Says how many inputs of a group passed.
     pub fn report(&self, group: &str) {
         eprintln!("inputs passed: {group} {} of {}", self.passed, self.inputs);
+        eprintln!("{group}: an app waited {:?} at most", self.longest);
     }
 }
 
