@@ -3,6 +3,7 @@
 //! `router`, and of the files behind it: one for each documented endpoint or group of them. `endpoints` says what there is,
 //! as data; whoever adds one writes its entry there, its handler, and the line in `router` that joins them.
 
+mod backup;
 pub mod bodies;
 mod bulk;
 pub mod caller;

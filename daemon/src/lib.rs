@@ -10,9 +10,13 @@ pub mod escape;
 pub mod folder;
 pub mod random;
 pub mod replica;
+pub mod sealed;
 pub mod store;
 pub mod transport;
+pub mod vault;
 
+#[cfg(feature = "server")]
+pub mod backup;
 #[cfg(feature = "server")]
 pub mod bulk;
 #[cfg(feature = "server")]

@@ -33,6 +33,7 @@ mod window;
 
 pub use answer::Pending;
 pub use batch::{Batch, Committed};
+pub use installation::open_store;
 pub use shelf::{MAX_SHELF_NAME, MAX_SHELF_VALUE};
 pub use synchronize::cursor_candidates;
 pub use token::TokenState;
@@ -51,6 +52,7 @@ use quire_protocol::document::Document;
 use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, DeviceCard, DeviceKey, PublicKey, RosterEntry, Trust};
 
+use crate::sealed::Secret;
 use crate::store::keys::{Key, Kind, SpaceNo, last_number, last_signed, sixteen};
 use crate::store::rows::{ArrivalRow, CursorRow, HeadRow, RowCodec, decode, meta};
 use crate::store::{Result, Rows, Store, StoreError};
@@ -136,6 +138,7 @@ pub struct Replica {
     store: Option<Arc<Store>>,
     key: Arc<DeviceKey>,
     channel_key: [u8; 32],
+    file_key: Secret,
     mirror: Mirror,
     heads: HashMap<(SpaceNo, Incarnation), HeadRow>,
     unpaired: Vec<DeviceId>,
@@ -181,6 +184,7 @@ impl Replica {
             store: Some(store),
             key,
             channel_key,
+            file_key: identity.file_key,
             mirror,
             heads: HashMap::new(),
             unpaired: Vec::new(),
@@ -234,6 +238,11 @@ impl Replica {
     /// Private key of the encrypted channel.
     pub fn channel_key(&self) -> [u8; 32] {
         self.channel_key
+    }
+
+    /// What services encrypt their files with, where the store is encrypted.
+    pub fn file_key(&self) -> Secret {
+        self.file_key.clone()
     }
 
     /// Reads everything that is mirrored in memory; after a failed commit the store alone is the truth.
@@ -384,7 +393,7 @@ fn read_meta(reader: &impl Rows, name: &[u8]) -> Result<Option<Vec<u8>>> {
     reader.get(&meta_key(name))
 }
 
-fn meta_key(name: &[u8]) -> Key {
+pub(crate) fn meta_key(name: &[u8]) -> Key {
     Key::of(Kind::Meta).bytes(name)
 }
 

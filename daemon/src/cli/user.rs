@@ -2,7 +2,7 @@
 
 mod document;
 mod file;
-mod prompt;
+pub(super) mod prompt;
 
 use clap::{Args, Subcommand};
 

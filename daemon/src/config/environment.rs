@@ -28,6 +28,8 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         bulk_callbacks: list(variable, "QUIRE_BULK_CALLBACKS", Place::parse)?.map(allowed),
         bulk_storage: one(variable, "QUIRE_BULK_STORAGE", value::storage)?,
         bulk_users: None,
+        encrypt: one(variable, "QUIRE_ENCRYPT", value::switch)?,
+        encrypt_key: one(variable, "QUIRE_ENCRYPT_KEY", value::key_choice)?,
         remarks: Vec::new(),
     })
 }

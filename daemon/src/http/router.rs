@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
 use super::{
-    bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
+    backup, bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
     positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
 use crate::bulk::Bulk;
@@ -105,6 +105,7 @@ fn routes() -> Vec<Route> {
         to(&of::spaces::SPACES, status::spaces),
         to(&of::spaces::CLOCK, status::clock),
         to(&of::spaces::EVENTS, events::events),
+        to(&of::spaces::BACKUP, backup::backup),
         to(&of::markings::LIST, markings::list),
         to(&of::markings::READ, markings::read),
         to(&of::markings::PATCH, markings::patch),

@@ -28,6 +28,8 @@ pub mod meta {
     pub const CHANNEL_KEY: &[u8] = b"channel";
     /// The incarnation that writes now.
     pub const INCARNATION: &[u8] = b"incarnation";
+    /// What services encrypt their files with, where the store is encrypted: `bulk/contents.rs`.
+    pub const FILE_KEY: &[u8] = b"files";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
     /// Number of the last commit that is in the database itself: see `store/journal.rs`.

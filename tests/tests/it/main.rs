@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod at_rest;
+mod backup;
 mod bad_input;
 mod bulk;
 mod bulk_access;
@@ -15,6 +17,7 @@ mod bulk_statuses;
 mod bytes;
 mod companions;
 mod cyan;
+mod damage;
 mod demo;
 mod mono;
 mod native;

@@ -34,6 +34,8 @@ pub enum Media {
     Html,
     /// Server-sent events.
     Events,
+    /// Bytes.
+    Bytes,
 }
 
 /// One answer.
@@ -87,6 +89,7 @@ impl Media {
             Self::Text => &["text/plain"],
             Self::Html => &["text/html"],
             Self::Events => &["text/event-stream"],
+            Self::Bytes => &["application/octet-stream"],
         }
     }
 }
