@@ -302,11 +302,8 @@ impl RestoreArgs {
     fn run(self) -> Result<(), Failure> {
         private();
         let loader = self.folder.loader()?;
-        let told = backup::Restore {
-            from: self.file,
-            replace: self.replace,
-            passphrase_file: self.passphrase_file,
-        };
+        let told =
+            backup::Restore { from: self.file, replace: self.replace, passphrase_file: self.passphrase_file };
         backup::restore(&loader, &told)
     }
 }

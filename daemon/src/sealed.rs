@@ -180,7 +180,8 @@ impl<R: Read + Seek> Read for SealedReader<R> {
         let number = (self.at / CHUNK as u64).min(self.chunks - 1);
         self.load(number)?;
         let within = self.at - number * CHUNK as u64;
-        let rest = usize::try_from(within).ok().and_then(|within| self.chunk.get(within..)).unwrap_or_default();
+        let rest =
+            usize::try_from(within).ok().and_then(|within| self.chunk.get(within..)).unwrap_or_default();
         let taken = rest.len().min(out.len());
         out[..taken].copy_from_slice(&rest[..taken]);
         self.at += taken as u64;

@@ -216,13 +216,7 @@ impl Store {
             for group in &found.groups {
                 put_in(&mut table, group)?;
             }
-            put(
-                &mut table,
-                &self.seal,
-                &checkpoint_key(),
-                &found.last.to_be_bytes(),
-                &mut Entry::default(),
-            )?;
+            put(&mut table, &self.seal, &checkpoint_key(), &found.last.to_be_bytes(), &mut Entry::default())?;
             if found.lost {
                 // Peers may know what is missing: the same log must not be written on, see `replica/installation.rs`.
                 table.remove(&*meta_key(meta::INSTALLATION))?;

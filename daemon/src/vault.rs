@@ -16,7 +16,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::sealed::Secret;
-use crate::store::protection::{KeyError, KeyName, Keeper, Place};
+use crate::store::protection::{Keeper, KeyError, KeyName, Place};
 
 /// Name of the file within the data folder.
 pub const KEY_FILE: &str = "key";

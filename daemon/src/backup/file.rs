@@ -138,7 +138,8 @@ pub fn open(path: &Path, passphrase: &str) -> Result<Rows, BackupError> {
     let key = derive(&head, passphrase).map_err(|_| unusable("is damaged"))?;
     let mut rows = SealedReader::new(file, &key, &head).map_err(|_| unusable("is damaged: it was cut"))?;
     // The first chunk tells a wrong passphrase before anything else is done.
-    rows.read_exact(&mut [0]).map_err(|_| unusable("does not open: the passphrase is wrong, or it is damaged"))?;
+    rows.read_exact(&mut [0])
+        .map_err(|_| unusable("does not open: the passphrase is wrong, or it is damaged"))?;
     io::Seek::rewind(&mut rows).map_err(io(path, "read"))?;
     Ok(rows)
 }
@@ -258,7 +259,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = small(folder.path());
         assert!(NewBackup::create(&path, PASSPHRASE).is_err(), "it is there already");
-        let given_up = NewBackup::with_head(&folder.path().join("new"), "x", &head(QUICK, &[1; SALT])).unwrap();
+        let given_up =
+            NewBackup::with_head(&folder.path().join("new"), "x", &head(QUICK, &[1; SALT])).unwrap();
         drop(given_up);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -138,7 +138,9 @@ fn keep_aside(folder: &Path) -> Result<Option<PathBuf>, BackupError> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error("move", folder, error)),
         _ => {}
     }
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_error("write", folder, error))?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| io_error("write", folder, error))?;
     Ok(Some(aside(DATABASE)))
 }
 

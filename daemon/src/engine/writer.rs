@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    EngineError, Event, Home, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction,
-    MessagePut, NodeName, NodePut, Shared, ShelfRow, TokenPut,
+    EngineError, Event, Home, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut,
+    MessageAction, MessagePut, NodeName, NodePut, Shared, ShelfRow, TokenPut,
 };
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};

@@ -16,8 +16,8 @@ use super::endpoint::Endpoint;
 use super::network::Network;
 use super::problem::Family;
 use super::{
-    backup, bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing, peers,
-    positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
+    backup, bulk, conflicts, devices, endpoints, events, help, markings, messages, nodes, openapi, pairing,
+    peers, positions, spelling, status, sync_tokens, synchronization, tenant_devices, tenant_nodes,
 };
 use crate::bulk::Bulk;
 use crate::engine::Engine;

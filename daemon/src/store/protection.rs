@@ -125,7 +125,8 @@ impl Wrapped {
     /// A row as it was found.
     pub(super) fn read(row: &[u8]) -> Result<Wrapped> {
         let known = row.len() == WRAPPED && row[0] == FORM;
-        let unreadable = || StoreError::Unreadable("wrapped key: it was written by a newer Quire; update".into());
+        let unreadable =
+            || StoreError::Unreadable("wrapped key: it was written by a newer Quire; update".into());
         if !known { Err(unreadable()) } else { Ok(Wrapped(row.to_vec())) }
     }
 

@@ -2,10 +2,11 @@
 
 use super::*;
 
-/// Damaged stores of each kind, encrypted and not.
+/// Damaged stores, half of them encrypted.
 const FLIPS: usize = 1_000;
 const ZEROED: usize = 1_000;
 const CUTS: usize = 200;
+const MARKINGS: u8 = 40;
 /// A page of redb.
 const PAGE: usize = 4096;
 
@@ -60,19 +61,25 @@ fn random(state: &mut u64, below: usize) -> usize {
 async fn damaged(encrypt: bool, state: &mut u64) {
     let folder = quick_folder();
     let engine = open(folder.path(), Some(encrypt)).unwrap();
-    for guid in 1..=120 {
-        add(&engine, guid, &format!("{CANARY}{guid}").repeat(20)).await;
+    for guid in 1..=MARKINGS {
+        add(&engine, guid, &format!("{CANARY}{guid}").repeat(10)).await;
     }
     let wanted = all(&engine).unwrap();
     close(engine).await;
     let whole = std::fs::read(folder.path().join("quire.redb")).unwrap();
+    // Damage to what was never written is none.
+    let used: Vec<usize> = (0..whole.len())
+        .step_by(PAGE)
+        .filter(|at| whole[*at..(at + PAGE).min(whole.len())].iter().any(|byte| *byte != 0))
+        .collect();
     let kind = if encrypt { "encrypted" } else { "plain" };
     let mut told = Vec::new();
     for (name, count) in [("flipped bits", FLIPS), ("zeroed pages", ZEROED), ("cuts", CUTS)] {
-        let mut tally = Tally::default();
+        let (mut tally, count) = (Tally::default(), count / 2);
         for _ in 0..count {
             let mut bytes = whole.clone();
-            let at = random(state, whole.len());
+            let within = used[random(state, used.len())] + random(state, PAGE);
+            let at = if name == "cuts" { random(state, whole.len()) } else { within.min(whole.len() - 1) };
             match name {
                 "flipped bits" => bytes[at] ^= 1 << random(state, 8),
                 "zeroed pages" => {

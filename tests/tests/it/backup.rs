@@ -105,8 +105,7 @@ fn a_backup_made_while_writing_is_one_moment_and_comes_back_as_a_new_installatio
     assert_eq!(again.device_id(), id, "the same device");
     assert_eq!(again.marking(&first).unwrap()["note"], Value::from(secret.as_str()));
     // Writing was in order, so one moment is all up to one of them.
-    let here: Vec<bool> =
-        written.lock().unwrap().iter().map(|guid| again.marking(guid).is_some()).collect();
+    let here: Vec<bool> = written.lock().unwrap().iter().map(|guid| again.marking(guid).is_some()).collect();
     let count = here.iter().filter(|here| **here).count();
     assert!(here[..count].iter().all(|here| *here), "one moment: {here:?}");
     assert!(count >= before.len(), "all that was acknowledged before: {count} of {}", before.len());

@@ -118,7 +118,8 @@ fn a_file_that_must_not_grow_is_an_error_and_not_the_end() {
     let status = loop {
         let note: String = (0..60).map(|_| uuid::Uuid::new_v4().to_string()).collect();
         let request = App::new(3, 1).request(&[marking(&guid()).with("note", note)]).to_string();
-        let answer = client.request("POST", SYNCHRONIZE, &headers, Some(request.as_bytes())).expect("an answer");
+        let answer =
+            client.request("POST", SYNCHRONIZE, &headers, Some(request.as_bytes())).expect("an answer");
         if answer.status != 200 {
             break answer.status;
         }

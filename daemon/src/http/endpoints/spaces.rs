@@ -87,7 +87,10 @@ pub const BACKUP: Endpoint = Endpoint {
     request: None,
     responses: &[
         Reply::new(200, "The rows.", Body::new(Schema::Text, Media::Bytes)),
-        Reply::problem(503, "Another backup is being made, the daemon is stopping, or too many are calling at once."),
+        Reply::problem(
+            503,
+            "Another backup is being made, the daemon is stopping, or too many are calling at once.",
+        ),
     ],
     auth: Auth::Bearer,
 };

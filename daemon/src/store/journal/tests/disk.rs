@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::Disk;
-use crate::store::protection::Protection;
 use super::*;
+use crate::store::protection::Protection;
 
 /// Clones are the same machine.
 #[derive(Clone, Default, Debug)]
