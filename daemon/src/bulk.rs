@@ -7,6 +7,7 @@
 
 pub mod callback;
 mod change;
+mod contents;
 mod custom;
 mod data;
 mod definition;

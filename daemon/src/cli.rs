@@ -1,6 +1,7 @@
 //! The commands, their options and exit codes. What each does is in `cli/`.
 
 mod app;
+mod backup;
 mod client;
 mod conflicts;
 mod demo;
@@ -10,6 +11,7 @@ mod open;
 mod output;
 mod pair;
 mod peers;
+mod progress;
 mod recovery;
 mod serve;
 mod spaces;
@@ -54,6 +56,11 @@ enum Command {
     /// configuration file (the option's name with `_`) or in the environment (QUIRE_ and the option's name
     /// in capitals with `_`); a flag wins over the environment, the environment over the file.
     /// QUIRE_LOG sets how much is logged on stderr: error, warn, info (the default), debug or trace.
+    ///
+    /// `encrypt = true` in the file (or QUIRE_ENCRYPT) encrypts everything that is kept, an existing store at the
+    /// next start; `encrypt = false` decrypts it. `encrypt_key` says where the key lies: `keystore` (of the
+    /// platform), `file` (in the data folder: protects a copy of the database alone), or `auto`, the first that
+    /// works. What is not set leaves a store as it is.
     Serve(ServeArgs),
     /// Show on this machine what Quire does, with two daemons of its own
     ///
@@ -114,6 +121,18 @@ enum Command {
     /// By a link that works once, within a minute. The browser then keeps a cookie that is as good as the API token for
     /// the dashboard, until the daemon ends or the token is replaced.
     Open(open::OpenArgs),
+    /// Write everything the running daemon keeps to an encrypted file, as of one moment
+    ///
+    /// The file holds the device's keys too, encrypted by your passphrase (Argon2id, XChaCha20-Poly1305): without the
+    /// passphrase nobody reads it, you neither. Exported rows and uploads of the Bulk shapes that no sync has taken are
+    /// not in it. The passphrase is asked for, or read from --passphrase-file or the standard input.
+    Backup(BackupArgs),
+    /// Put a backup into a data folder on which no daemon runs
+    ///
+    /// All of the file is verified before anything is changed. A daemon that starts on it is a new installation under
+    /// the same pairings: it begins a new log by itself, and what was written since the backup comes back from peers.
+    /// Never run this device's old folder beside it as another device: both hold the same device keys.
+    Restore(RestoreArgs),
     /// Print the OpenAPI document of everything the daemon serves; none needs to run
     Openapi,
 }
@@ -197,6 +216,17 @@ struct UnpairArgs {
     folder: FolderArgs,
 }
 
+#[derive(Debug, Args)]
+struct BackupArgs {
+    /// The file to write; it must not exist
+    file: PathBuf,
+    /// Read the passphrase from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
 #[derive(Debug, Subcommand)]
 enum RecoveryCommand {
     /// Make the key and print its 24 words, once: they are kept nowhere
@@ -211,6 +241,20 @@ enum RecoveryCommand {
     },
 }
 
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// The backup
+    file: PathBuf,
+    /// Read the passphrase from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Put it in the place of a store that is there; the old one is kept as quire.redb.before-restore-N
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
 /// Why a command ended without having done its work.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -223,6 +267,9 @@ enum Failure {
     /// The daemon that was to run.
     #[error(transparent)]
     Start(#[from] crate::daemon::StartError),
+    /// The backup.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
     /// Standard output.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -238,7 +285,7 @@ impl Failure {
             Self::Client(ClientError::NoDaemon { .. }) => NO_DAEMON,
             // Whoever read the output has seen enough, as `head` does.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
-            Self::Client(_) | Self::Start(_) | Self::Output(_) | Self::Said(_) => FAILED,
+            Self::Client(_) | Self::Start(_) | Self::Backup(_) | Self::Output(_) | Self::Said(_) => FAILED,
         }
     }
 }
@@ -273,6 +320,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Token(command) => token::run(&command),
         Command::Open(args) => args.read.client().and_then(|client| open::run(&client, &args)),
+        Command::Backup(args) => args.run(),
+        Command::Restore(args) => args.run(),
         Command::Openapi => output::document(&crate::http::openapi::text()).map_err(Failure::from),
     };
     match done {
@@ -320,10 +369,43 @@ impl ServeArgs {
     }
 }
 
+impl FolderArgs {
+    fn loader(&self) -> Result<Loader, Failure> {
+        Ok(Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?)
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::of_folder(&self.loader()?.data_dir()?)?)
+    }
+}
+
 impl ReadArgs {
     fn client(&self) -> Result<Client, Failure> {
         self.folder.client()
     }
+}
+
+impl BackupArgs {
+    fn run(self) -> Result<(), Failure> {
+        let client = self.folder.client()?;
+        let passphrase = backup::passphrase(self.passphrase_file.as_deref(), true)?;
+        backup::backup(&client, &self.file, &passphrase)
+    }
+}
+
+impl RestoreArgs {
+    fn run(self) -> Result<(), Failure> {
+        private();
+        let loader = self.folder.loader()?;
+        let told =
+            backup::Restore { from: self.file, replace: self.replace, passphrase_file: self.passphrase_file };
+        backup::restore(&loader, &told)
+    }
+}
+
+/// Nothing that is made from here on is for others to read.
+fn private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG.union(rustix::fs::Mode::RWXO));
 }
 
 fn flag<T>(name: &'static str, value: Option<T>) -> Option<Given<T>> {

@@ -20,6 +20,7 @@ use crate::apps::App;
 use crate::bulk::callback::Allowed;
 use crate::bulk::users::User;
 use crate::escape::Escaped;
+use crate::vault::Choice;
 pub use watch::{Reload, Watch, WatchError, watch};
 
 /// Where apps call, when nothing else is said.
@@ -168,6 +169,8 @@ pub struct Layer {
     pub bulk_callbacks: Option<Given<Allowed>>,
     pub bulk_storage: Option<Given<u64>>,
     pub bulk_users: Option<Given<Vec<User>>>,
+    pub encrypt: Option<Given<bool>>,
+    pub encrypt_key: Option<Given<Choice>>,
     pub remarks: Vec<String>,
 }
 
@@ -208,6 +211,10 @@ pub struct Config {
     pub bulk_storage: u64,
     /// Who may call the Bulk shapes; none: everybody who may call at all.
     pub bulk_users: Vec<User>,
+    /// Whether what is kept is encrypted; none: as it is, and a new store is not.
+    pub encrypt: Option<bool>,
+    /// Where a new key for that is kept.
+    pub encrypt_key: Choice,
     remarks: Vec<String>,
     sources: BTreeMap<&'static str, Source>,
     loader: Loader,
@@ -246,6 +253,8 @@ impl Config {
             ("api.auth", self.api_auth != new.api_auth),
             ("api.tls", self.api_tls != new.api_tls),
             ("cyan.anchors", self.cyan_anchors != new.cyan_anchors),
+            ("encrypt", self.encrypt != new.encrypt),
+            ("encrypt_key", self.encrypt_key != new.encrypt_key),
         ];
         self.name.clone_from(&new.name);
         self.connect.clone_from(&new.connect);
@@ -272,6 +281,7 @@ impl Config {
             && (&self.api_hosts, &self.api_allow_uids) == (&other.api_hosts, &other.api_allow_uids)
             && (&self.bulk_callbacks, self.bulk_storage) == (&other.bulk_callbacks, other.bulk_storage)
             && (&self.bulk_users, &self.api_apps) == (&other.bulk_users, &other.api_apps)
+            && (self.encrypt, self.encrypt_key) == (other.encrypt, other.encrypt_key)
     }
 }
 
@@ -313,6 +323,11 @@ impl Loader {
                 merge.pick($key, [&self.flags.$member, &self.environment.$member, &file.$member], || $default)
             };
         }
+        macro_rules! optional {
+            ($key:literal, $member:ident) => {
+                merge.pick_optional($key, [&self.flags.$member, &self.environment.$member, &file.$member])
+            };
+        }
         let config = Config {
             data_dir: pick!("data_dir", data_dir, default_data_dir().unwrap_or_default()),
             api: pick!("api", api, DEFAULT_API),
@@ -331,6 +346,8 @@ impl Loader {
             bulk_callbacks: pick!("bulk.callbacks", bulk_callbacks, Allowed::default()),
             bulk_storage: pick!("bulk.storage", bulk_storage, DEFAULT_BULK_STORAGE),
             bulk_users: pick!("bulk.users", bulk_users, Vec::new()),
+            encrypt: optional!("encrypt", encrypt),
+            encrypt_key: pick!("encrypt_key", encrypt_key, Choice::Auto),
             remarks: file.remarks.clone(),
             sources: merge.sources,
             loader: self.clone(),
@@ -419,13 +436,13 @@ impl Merge {
         layers: [&Option<Given<T>>; 3],
         default: impl FnOnce() -> T,
     ) -> T {
-        match layers.into_iter().flatten().next() {
-            Some(given) => {
-                self.sources.insert(key, given.source.clone());
-                given.value.clone()
-            }
-            None => default(),
-        }
+        self.pick_optional(key, layers).unwrap_or_else(default)
+    }
+
+    fn pick_optional<T: Clone>(&mut self, key: &'static str, layers: [&Option<Given<T>>; 3]) -> Option<T> {
+        let given = layers.into_iter().flatten().next()?;
+        self.sources.insert(key, given.source.clone());
+        Some(given.value.clone())
     }
 }
 

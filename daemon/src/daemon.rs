@@ -30,6 +30,9 @@ use crate::http::tls::TlsError;
 use crate::http::token::{TokenError, TokenFile};
 use crate::logging;
 use crate::peers::{self, Peers};
+use crate::store::protection::{Place, Protection};
+use crate::vault::Vault;
+use crate::vault::keystore::Platform;
 
 /// Why the daemon did not start, or did not stay.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +105,7 @@ struct Running {
 
 impl Running {
     async fn start(folder: &Folder, config: &Config) -> Result<Self, StartError> {
-        let engine = open(folder.path(), &config.name).await?;
+        let engine = open(folder.path(), config).await?;
         let api = listen(config.api, "--api").await?;
         let peer = listen_to_peers(config.peer).await?;
         let (api_at, peer_at) = (api.local_addr()?, peer.local_addr()?);
@@ -222,11 +225,24 @@ impl Running {
     }
 }
 
-/// Opening may repair a file, which takes its time.
-async fn open(folder: &Path, name: &str) -> Result<Engine, StartError> {
-    let (folder, name) = (folder.to_owned(), name.to_owned());
-    let opened = tokio::task::spawn_blocking(move || Engine::open(&folder, &name)).await;
-    Ok(opened.map_err(|_| StartError::Ended("engine"))??)
+/// Opening may repair a file, or write it anew, which takes its time; and the key store may ask a person.
+async fn open(folder: &Path, config: &Config) -> Result<Engine, StartError> {
+    let (folder, name, protection) = (folder.to_owned(), config.name.clone(), protection(folder, config));
+    let opening = move || Engine::open_protected(&folder, &name, protection);
+    let engine = tokio::task::spawn_blocking(opening).await.map_err(|_| StartError::Ended("engine"))??;
+    if engine.key_place() == Some(Place::File) {
+        tracing::warn!(
+            "the store is encrypted, and its key is the file `key` of the data folder: that protects a copy of \
+             quire.redb that leaves without it, and nothing else"
+        );
+    }
+    Ok(engine)
+}
+
+/// How the store of a folder is to rest, as configuration says.
+pub(crate) fn protection(folder: &Path, config: &Config) -> Protection {
+    let vault = Vault::of(folder, config.encrypt_key, Box::new(Platform::default()));
+    Protection { encrypt: config.encrypt, keeper: Some(Arc::new(vault)) }
 }
 
 /// Reads what is kept of exports and imports, and goes on with what had not ended.

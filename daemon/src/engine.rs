@@ -1,6 +1,7 @@
 //! The one owner of the replica: a thread that commits whatever waits as one group, and answers after the
 //! sync. Callers hold a handle; none is known to it.
 
+mod backup;
 mod bulk;
 mod readers;
 mod roster;
@@ -8,6 +9,7 @@ mod tenants;
 mod types;
 mod writer;
 
+pub use backup::{Snapshot, SnapshotRow};
 pub use types::{
     Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
     MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
@@ -26,10 +28,12 @@ use quire_protocol::identity::{DeviceCard, DeviceKey, Scope};
 use quire_protocol::message::Credentials;
 use quire_protocol::shapes::model::SynchronizationModel;
 use serde_json::{Map, Value};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::channel::StaticKey;
-use crate::replica::{Mirror, Opening, Replica, View, cursor_candidates};
+use crate::replica::{Mirror, Opening, Replica, View, cursor_candidates, open_store};
+use crate::sealed::Secret;
+use crate::store::protection::{Place, Protection};
 use crate::store::{Store, StoreError};
 use writer::{Command, Job, Told, Writer};
 
@@ -57,6 +61,8 @@ pub(crate) struct Shared {
     pub store: RwLock<Arc<Store>>,
     /// The store is being opened again, or could not be: what stands in for it is empty.
     pub reopening: AtomicBool,
+    /// The last commit failed.
+    pub failing: AtomicBool,
     pub events: broadcast::Sender<Arc<Event>>,
 }
 
@@ -69,16 +75,36 @@ struct Inner {
     acknowledged: Mutex<HashMap<DeviceId, BTreeMap<Space, Clock>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     windows: tenants::Windows,
+    file_key: Secret,
+    key_place: Option<Place>,
+    /// A snapshot that is read to its end makes the file grow: one at a time.
+    snapshots: Arc<Semaphore>,
 }
+
+/// Where a store is opened again, and with what.
+pub(crate) struct Home {
+    pub path: std::path::PathBuf,
+    pub protection: Protection,
+}
+
+/// What is said while the store is not open.
+const REOPENING: &str = "it is being opened again";
 
 /// Jobs that may wait for the writer before callers wait: a few batches.
 const QUEUE: usize = 4096;
 
 impl Engine {
-    /// Opens the engine on a data folder and starts its writer. `name` is what people call the device.
+    /// Opens the engine on a data folder and starts its writer. `name` is what people call the device. A store that is
+    /// encrypted is refused.
     pub fn open(folder: &Path, name: &str) -> Result<Engine, EngineError> {
+        Engine::open_protected(folder, name, Protection::default())
+    }
+
+    /// The same with keys, and with the store encrypted or not, as is wanted: it is written anew where it is otherwise.
+    pub fn open_protected(folder: &Path, name: &str, protection: Protection) -> Result<Engine, EngineError> {
         let path = folder.join(DATABASE);
-        Engine::start(Arc::new(Store::open(&path)?), Some(path), name)
+        let store = open_store(&path, &protection)?;
+        Engine::start(Arc::new(store), Some(Home { path, protection }), name)
     }
 
     /// An engine in memory, for tests and simulations of callers.
@@ -87,19 +113,20 @@ impl Engine {
         Engine::start(Arc::new(store), None, name)
     }
 
-    fn start(store: Arc<Store>, path: Option<std::path::PathBuf>, name: &str) -> Result<Engine, EngineError> {
-        let replica = Replica::open(Arc::clone(&store), &Opening { name, path: path.as_deref() })?;
+    fn start(store: Arc<Store>, home: Option<Home>, name: &str) -> Result<Engine, EngineError> {
+        let path = home.as_ref().map(|home| home.path.as_path());
+        let replica = Replica::open(Arc::clone(&store), &Opening { name, path })?;
+        let (file_key, key_place) = (replica.file_key(), store.key_place());
         let channel_key = StaticKey::from_private(replica.channel_key());
         let device_key = replica.device_key();
         let mirror = replica.mirror();
         let acknowledged = acknowledged(&replica)?;
         let (events, _) = broadcast::channel(EVENTS);
-        let (unshown, read, reopening) =
-            (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        let [unshown, read, reopening, failing] = [(); 4].map(|()| AtomicBool::new(false));
         let (mirror, store) = (RwLock::new(mirror), RwLock::new(store));
-        let shared = Arc::new(Shared { mirror, unshown, read, store, reopening, events });
+        let shared = Arc::new(Shared { mirror, unshown, read, store, reopening, failing, events });
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
-        let writer = Writer::new(replica, Arc::clone(&shared), path, name.to_owned());
+        let writer = Writer::new(replica, Arc::clone(&shared), home, name.to_owned());
         let thread =
             std::thread::Builder::new().name("quire-writer".into()).spawn(move || writer.run(&queue));
         let thread =
@@ -112,8 +139,21 @@ impl Engine {
             acknowledged: Mutex::new(acknowledged),
             thread: Mutex::new(Some(thread)),
             windows: tenants::Windows::default(),
+            file_key,
+            key_place,
+            snapshots: Arc::new(Semaphore::new(1)),
         };
         Ok(Engine { inner: Arc::new(inner) })
+    }
+
+    /// Where the key of the store lies; none when the store is not encrypted.
+    pub fn key_place(&self) -> Option<Place> {
+        self.inner.key_place
+    }
+
+    /// What services encrypt their files with, where the store is encrypted; it is a row of the store.
+    pub fn file_key(&self) -> Secret {
+        self.inner.file_key.clone()
     }
 
     /// This device as others know it.
@@ -166,7 +206,7 @@ impl Engine {
         let mirror = self.trust();
         let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));
         if self.is_reopening() {
-            return Err(StoreError::Database("it is being opened again".to_owned()).into());
+            return Err(StoreError::Database(REOPENING.to_owned()).into());
         }
         Ok(View::new(store.read()?, mirror))
     }
@@ -194,7 +234,21 @@ impl Engine {
                 Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(EngineError::Stopping),
             }
         }
-        answer.await.map_err(|_| EngineError::Stopping)?
+        match answer.await {
+            Ok(answered) => answered,
+            // Given up unanswered: the store could not be opened again, or the engine ends.
+            Err(_) if self.is_reopening() => Err(StoreError::Database(REOPENING.to_owned()).into()),
+            Err(_) => Err(EngineError::Stopping),
+        }
+    }
+
+    /// Whether the store takes what is written. Where the last commit failed it is tried again, which brings back a store
+    /// whose disk works again without anybody writing.
+    pub async fn is_usable(&self) -> bool {
+        if !self.inner.shared.failing.load(Ordering::Acquire) && !self.is_reopening() {
+            return true;
+        }
+        self.ask(|reply| Command::Probe { reply }).await.is_ok()
     }
 
     /// The device that holds this channel key, when it is trusted with anything.

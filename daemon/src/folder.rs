@@ -13,6 +13,12 @@ const LOCK: &str = "lock";
 const READY: &str = "ready.json";
 const READY_NEW: &str = "ready.json.new";
 const TOKEN: &str = "api-token";
+/// The store within the folder.
+const STORE: &str = "quire.redb";
+/// What only a daemon that has started leaves behind.
+const LEFT_BY_USE: [&str; 2] = ["boot-token", "quire.journal"];
+/// What is kept for good, each a file or folder of ours alone; the token has rules of its own.
+const CONTENTS: [&str; 5] = [STORE, "quire.journal", "boot-token", "key", "bulk"];
 /// Owner only: everything in it is private.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -40,6 +46,14 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
         /// Who could, and what to do.
+        reason: String,
+    },
+    /// Something in it is not what it must be.
+    #[error("{} {reason}", .path.display())]
+    UnsafeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
         reason: String,
     },
     /// The system refused something.
@@ -88,6 +102,8 @@ impl Folder {
             .map_err(|source| io("make the data folder", path, source))?;
         make_private(path)?;
         let lock = lock(path)?;
+        CONTENTS.iter().try_for_each(|name| make_private_file(&path.join(name)))?;
+        refuse_emptied(path)?;
         let folder = Self { path: path.to_owned(), _lock: lock };
         remove(&folder.path.join(READY))?;
         Ok(folder)
@@ -150,6 +166,47 @@ fn make_private(path: &Path) -> Result<(), FolderError> {
     }
     tracing::warn!(folder = %path.display(), "the data folder was open to others (mode {mode:03o}); it is 700 now");
     Ok(())
+}
+
+/// What is kept is a file or folder of ours that nobody else can read. Others cannot have changed it: the folder was
+/// looked at before.
+fn make_private_file(path: &Path) -> Result<(), FolderError> {
+    let about = match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        about => about.map_err(|source| io("look at", path, source))?,
+    };
+    let unsafe_because = |reason: String| FolderError::UnsafeFile { path: path.to_owned(), reason };
+    if about.is_symlink() {
+        return Err(unsafe_because("is a symbolic link; put the file itself in its place".into()));
+    }
+    if !about.is_file() && !about.is_dir() {
+        return Err(unsafe_because("is no regular file; remove it".into()));
+    }
+    if !is_ours(&about) {
+        return Err(unsafe_because(format!("belongs to user {}; make it your own", about.uid())));
+    }
+    let mode = about.mode() & 0o777;
+    if mode & GROUP_AND_OTHERS != 0 {
+        let to = if about.is_dir() { FOLDER_MODE } else { FILE_MODE };
+        std::fs::set_permissions(path, Permissions::from_mode(to))
+            .map_err(|source| io("restrict", path, source))?;
+        tracing::warn!(file = %path.display(), "it was open to others (mode {mode:03o}); it is {to:03o} now");
+    }
+    Ok(())
+}
+
+/// An empty store where an installation was is the trace of a mishap, and no new store. Where none was, it is what a first
+/// start left that did not come to its end.
+fn refuse_emptied(folder: &Path) -> Result<(), FolderError> {
+    let path = folder.join(STORE);
+    let was_used = LEFT_BY_USE.iter().any(|name| folder.join(name).exists());
+    match path.metadata() {
+        Ok(about) if about.is_file() && about.len() == 0 && was_used => Err(FolderError::UnsafeFile {
+            path,
+            reason: "is empty; put the store back, or remove this file to begin a new one".into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn is_empty(path: &Path) -> Result<bool, FolderError> {

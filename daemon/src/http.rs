@@ -4,6 +4,7 @@
 //! as data; whoever adds one writes its entry there, its handler, and the line in `router` that joins them.
 
 pub mod admission;
+mod backup;
 pub mod bodies;
 mod bulk;
 pub mod caller;

@@ -10,11 +10,14 @@ pub mod escape;
 pub mod folder;
 pub mod random;
 pub mod replica;
+pub mod sealed;
 pub mod store;
 pub mod transport;
+pub mod vault;
 
 #[cfg(feature = "server")]
 pub mod apps;
+pub mod backup;
 #[cfg(feature = "server")]
 pub mod bulk;
 #[cfg(feature = "server")]

@@ -35,6 +35,7 @@ mod window;
 
 pub use answer::Pending;
 pub use batch::{Batch, Committed};
+pub use installation::open_store;
 pub use shelf::{MAX_SHELF_NAME, MAX_SHELF_VALUE};
 pub use synchronize::cursor_candidates;
 pub use token::TokenState;
@@ -55,6 +56,7 @@ use quire_protocol::id::{DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, DeviceCard, DeviceKey, PublicKey};
 use quire_protocol::roster::{Roster, Standing, Trust};
 
+use crate::sealed::Secret;
 use crate::store::keys::{Key, Kind, SpaceNo, last_number, last_signed, sixteen};
 use crate::store::rows::{ArrivalRow, CursorRow, HeadRow, InvitedRow, RowCodec, decode, meta};
 use crate::store::{Result, Rows, Store, StoreError};
@@ -144,6 +146,7 @@ pub struct Replica {
     store: Option<Arc<Store>>,
     key: Arc<DeviceKey>,
     channel_key: [u8; 32],
+    file_key: Secret,
     mirror: Mirror,
     heads: HashMap<(SpaceNo, Incarnation), HeadRow>,
     /// Keys on paper that are above devices.
@@ -192,6 +195,7 @@ impl Replica {
             store: Some(store),
             key,
             channel_key,
+            file_key: identity.file_key,
             mirror,
             heads: HashMap::new(),
             recovery: BTreeSet::new(),
@@ -245,6 +249,11 @@ impl Replica {
     /// Private key of the encrypted channel.
     pub fn channel_key(&self) -> [u8; 32] {
         self.channel_key
+    }
+
+    /// What services encrypt their files with, where the store is encrypted.
+    pub fn file_key(&self) -> Secret {
+        self.file_key.clone()
     }
 
     /// Reads everything that is mirrored in memory; after a failed commit the store alone is the truth.
@@ -394,7 +403,7 @@ fn read_meta(reader: &impl Rows, name: &[u8]) -> Result<Option<Vec<u8>>> {
     reader.get(&meta_key(name))
 }
 
-fn meta_key(name: &[u8]) -> Key {
+pub(crate) fn meta_key(name: &[u8]) -> Key {
     Key::of(Kind::Meta).bytes(name)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What the rows are and how their keys are built is in [`keys`]; nothing outside this module names redb.
 //! redb does not notice bit rot when it reads (measured: 729 of 1,000 flips gave wrong data in silence),
-//! so every value carries an 8-byte keyed tag that also binds its key.
+//! so every value carries an 8-byte keyed tag that also binds its key, or is encrypted, which does the same (`seal.rs`).
 //!
 //! A small group is durable by the journal (`journal.rs`) beside the database (measured: a commit that redb syncs
 //! takes 2 to 4 times as long as append and sync of its rows); a large one, and one when the journal is full, by
@@ -10,7 +10,10 @@
 
 mod journal;
 pub mod keys;
+pub mod protection;
+pub mod rewrite;
 pub mod rows;
+mod seal;
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +25,9 @@ use thiserror::Error;
 
 use journal::{Disk, Entry, Found, Journal, JournalFile, Way};
 use keys::{Key, Kind};
+use protection::{Protection, Wrapped};
 use rows::meta;
+use seal::Seal;
 
 /// One B-tree for all rows: a commit then writes one path of inner pages, not one for each table.
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
@@ -35,11 +40,12 @@ const CACHE: usize = 8 * 1024 * 1024;
 /// than half a second (8 ms a MiB), above it the second sync is the smaller price.
 const QUICK_REPAIR_FROM: u64 = 64 * 1024 * 1024;
 
-const TAG: usize = 8;
-
 /// The store failed. After an I/O error redb's handle is dead until it is opened again.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum StoreError {
+    /// The disk, or what of it may be used, is full. What is there can be read.
+    #[error("the disk is full, nothing was written: {0}")]
+    Full(String),
     /// The database refused or failed.
     #[error("the store failed: {0}")]
     Database(String),
@@ -52,6 +58,9 @@ pub enum StoreError {
     /// What was to be written with the rest of a transaction cannot be kept: nothing of it is.
     #[error("the store does not take it: {0}")]
     Refused(String),
+    /// It is encrypted, or is to be, and its key cannot be had. Nothing was changed.
+    #[error("the store cannot be opened: {0}")]
+    Key(String),
     /// The folder or file cannot be used.
     #[error("the store at {path} cannot be opened: {reason}")]
     Open {
@@ -65,10 +74,35 @@ pub enum StoreError {
 macro_rules! from_redb {
     ($($error:ident)*) => {$(
         impl From<redb::$error> for StoreError {
-            fn from(error: redb::$error) -> StoreError { StoreError::Database(error.to_string()) }
+            fn from(error: redb::$error) -> StoreError { told(error.into()) }
         }
     )*};
 }
+
+fn told(error: redb::Error) -> StoreError {
+    match error {
+        redb::Error::Io(error) => StoreError::of_io("", &error),
+        error => StoreError::Database(error.to_string()),
+    }
+}
+
+impl StoreError {
+    /// What the system said of something that was written.
+    fn of_io(what: &str, error: &std::io::Error) -> StoreError {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let said = format!("{what}{error}");
+        match error.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => StoreError::Full(said),
+            _ => StoreError::Database(said),
+        }
+    }
+
+    /// True when the database's handle is dead, or may be: it must be opened again.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(self, StoreError::Database(_) | StoreError::Full(_))
+    }
+}
+
 from_redb!(TransactionError TableError StorageError CommitError SetDurabilityError);
 
 /// Result of a store call.
@@ -78,20 +112,22 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub struct Store {
     db: Arc<Database>,
     path: Option<std::path::PathBuf>,
-    tag_key: [u8; 32],
+    seal: Arc<Seal>,
+    /// The data key as it is kept, when values are encrypted.
+    wrapped: Option<Wrapped>,
     journal: Mutex<Journal>,
 }
 
 /// Rows as they were at one commit. Keep it short: a held one makes the file grow.
 pub struct Reader {
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    tag_key: [u8; 32],
+    seal: Arc<Seal>,
 }
 
 /// The one writing transaction.
 pub struct Writer<'t> {
     table: Table<'t>,
-    tag_key: [u8; 32],
+    seal: Arc<Seal>,
     wrote: bool,
     entry: Entry,
     journal: &'t mut Journal,
@@ -115,14 +151,21 @@ pub trait Rows {
 }
 
 impl Store {
-    /// Opens or makes the database file, and puts in what its journal holds beyond it.
+    /// [`open_protected`](Self::open_protected) for who has no keys: an encrypted store is refused.
     pub fn open(path: &Path) -> Result<Store> {
+        Store::open_protected(path, &Protection::default())
+    }
+
+    /// Opens or makes the database file, and puts in what its journal holds beyond it. A new one is encrypted if that is
+    /// wanted; one that rests otherwise than wanted is left so, see [`rests_as_wanted`](Self::rests_as_wanted).
+    pub fn open_protected(path: &Path, protection: &Protection) -> Result<Store> {
         let open = || Database::builder().set_cache_size(CACHE).create(path);
         let failed = |reason: String| StoreError::Open { path: path.display().to_string(), reason };
         let db = catch_unwind(AssertUnwindSafe(open))
             .map_err(|_| failed("it is damaged (the database panicked)".into()))?
             .map_err(|error| failed(error.to_string()))?;
-        let prepare = || Store::prepare(db, Some(path), Some(Box::new(JournalFile::beside(path))));
+        let prepare =
+            || Store::prepare(db, Some(path), Some(Box::new(JournalFile::beside(path))), protection);
         catch_unwind(AssertUnwindSafe(prepare))
             .unwrap_or_else(|_| Err(failed("it is damaged (the database panicked)".into())))
     }
@@ -134,15 +177,19 @@ impl Store {
             .set_cache_size(CACHE)
             .create_with_backend(backend)
             .map_err(|error| failed(error.to_string()))?;
-        Store::prepare(db, None, None)
+        Store::prepare(db, None, None, &Protection::default())
     }
 
-    fn prepare(db: Database, path: Option<&Path>, disk: Option<Box<dyn Disk>>) -> Result<Store> {
+    fn prepare(
+        db: Database,
+        path: Option<&Path>,
+        disk: Option<Box<dyn Disk>>,
+        protection: &Protection,
+    ) -> Result<Store> {
         let journal = disk.map(Kept::read).transpose()?;
-        let tag_key = tag_key(&db, journal.as_ref())?;
-        let journal_of = Mutex::new(Journal::none());
-        let mut store =
-            Store { db: Arc::new(db), path: path.map(Path::to_owned), tag_key, journal: journal_of };
+        let (seal, wrapped) = seal_of(&db, journal.as_ref(), protection)?;
+        let (db, path, journal_of) = (Arc::new(db), path.map(Path::to_owned), Mutex::new(Journal::none()));
+        let mut store = Store { db, path, seal: Arc::new(seal), wrapped, journal: journal_of };
         if let Some(kept) = journal {
             store.journal = Mutex::new(store.recover(kept)?);
         }
@@ -153,11 +200,11 @@ impl Store {
     fn recover(&self, kept: Kept) -> Result<Journal> {
         let checkpoint = self.read()?.get(&checkpoint_key())?;
         let checkpoint = checkpoint.map_or(Ok(0), |value| checkpoint_of(&value))?;
-        let found = journal::read(&kept.bytes, &self.tag_key, checkpoint);
+        let found = journal::read(&kept.bytes, self.seal.journal_key(), checkpoint);
         if found.last > checkpoint {
             self.replay(&found)?;
         }
-        let mut journal = Journal::new(Some(kept.disk), &self.tag_key, found.last);
+        let mut journal = Journal::new(Some(kept.disk), self.seal.journal_key(), found.last);
         journal.forget();
         Ok(journal)
     }
@@ -169,13 +216,7 @@ impl Store {
             for group in &found.groups {
                 put_in(&mut table, group)?;
             }
-            put(
-                &mut table,
-                &self.tag_key,
-                &checkpoint_key(),
-                &found.last.to_be_bytes(),
-                &mut Entry::default(),
-            )?;
+            put(&mut table, &self.seal, &checkpoint_key(), &found.last.to_be_bytes(), &mut Entry::default())?;
             if found.lost {
                 // Peers may know what is missing: the same log must not be written on, see `replica/installation.rs`.
                 table.remove(&*meta_key(meta::INSTALLATION))?;
@@ -193,7 +234,7 @@ impl Store {
     /// A snapshot of the last commit.
     pub fn read(&self) -> Result<Reader> {
         let txn = self.db.begin_read()?;
-        Ok(Reader { table: txn.open_table(ROWS)?, tag_key: self.tag_key })
+        Ok(Reader { table: txn.open_table(ROWS)?, seal: Arc::clone(&self.seal) })
     }
 
     /// Runs `work` in a writing transaction, and commits it to disk when it is `Ok` and wrote anything; a panic of the
@@ -217,7 +258,7 @@ impl Store {
         let (out, way) = {
             let table = txn.open_table(ROWS).map_err(StoreError::from)?;
             let mut writer =
-                Writer { table, tag_key: self.tag_key, wrote: false, entry, journal: &mut *journal };
+                Writer { table, seal: Arc::clone(&self.seal), wrote: false, entry, journal: &mut *journal };
             (work(&mut writer)?, settle(writer)?)
         };
         match way {
@@ -293,30 +334,63 @@ fn settle(mut writer: Writer<'_>) -> Result<Option<Way>> {
     Ok(Some(way))
 }
 
-/// The tag's key is kept beside the rows: it guards against rot, not against somebody with the file.
-fn tag_key(db: &Database, journal: Option<&Kept>) -> Result<[u8; 32]> {
+/// How the values of a database rest. One that is encrypted is never taken for a new one, nor for one that is not.
+fn seal_of(
+    db: &Database,
+    journal: Option<&Kept>,
+    protection: &Protection,
+) -> Result<(Seal, Option<Wrapped>)> {
     let txn = db.begin_write()?;
     let mut table = txn.open_table(ROWS)?;
-    let kept = table.get(keys::TAG_KEY)?.map(|v| v.value().to_vec());
-    if let Some(key) = kept {
-        drop(table);
-        txn.abort()?;
-        return key.try_into().map_err(|_| StoreError::Damaged("tag key".into()));
+    let wrapped = table.get(keys::WRAPPED_KEY)?.map(|v| v.value().to_vec());
+    let tag_key = table.get(keys::TAG_KEY)?.map(|v| v.value().to_vec());
+    let found = match (wrapped, tag_key) {
+        (Some(row), _) => {
+            let wrapped = Wrapped::read(&row)?;
+            (Seal::encrypted(&wrapped.open(protection)?), Some(wrapped))
+        }
+        (None, Some(key)) => {
+            let key = key.try_into().map_err(|_| StoreError::Damaged("tag key".into()))?;
+            (Seal::tagged(key), None)
+        }
+        (None, None) => {
+            refuse_orphan(journal)?;
+            let made = new_seal(&mut table, protection)?;
+            drop(table);
+            txn.commit()?;
+            return Ok(made);
+        }
+    };
+    drop(table);
+    txn.abort()?;
+    Ok(found)
+}
+
+fn new_seal(table: &mut Table<'_>, protection: &Protection) -> Result<(Seal, Option<Wrapped>)> {
+    if table.first()?.is_some() {
+        // Rows without a key to them: whoever made this file was not Quire, or it is damaged.
+        return Err(StoreError::Damaged("(the key of all rows)".into()));
     }
-    if journal.is_some_and(|kept| !kept.bytes.is_empty()) {
-        return Err(StoreError::Open {
-            path: "(a new file)".into(),
-            reason:
-                "beside it is the journal of another one, with its last writes: put that database back, or \
-                     remove the journal"
-                    .into(),
-        });
+    if protection.encrypt == Some(true) {
+        let (wrapped, data_key) = Wrapped::make(protection)?;
+        table.insert(keys::WRAPPED_KEY, wrapped.row())?;
+        return Ok((Seal::encrypted(&data_key), Some(wrapped)));
     }
     let key: [u8; 32] = crate::random::bytes();
     table.insert(keys::TAG_KEY, key.as_slice())?;
-    drop(table);
-    txn.commit()?;
-    Ok(key)
+    Ok((Seal::tagged(key), None))
+}
+
+fn refuse_orphan(journal: Option<&Kept>) -> Result<()> {
+    if journal.is_none_or(|kept| kept.bytes.is_empty()) {
+        return Ok(());
+    }
+    Err(StoreError::Open {
+        path: "(a new file)".into(),
+        reason: "beside it is the journal of another one, with its last writes: put that database back, or \
+                 remove the journal"
+            .into(),
+    })
 }
 
 fn meta_key(name: &[u8]) -> Key {
@@ -332,7 +406,7 @@ fn checkpoint_of(value: &[u8]) -> Result<u64> {
     number.map_err(|_| StoreError::Unreadable(keys::describe(&checkpoint_key())))
 }
 
-/// Puts in the rows of a group of the journal, which are tagged.
+/// Puts in the rows of a group of the journal, which are as they rest.
 fn put_in(table: &mut Table<'_>, mut group: &[u8]) -> Result<()> {
     while !group.is_empty() {
         match journal::next_row(&mut group) {
@@ -342,23 +416,6 @@ fn put_in(table: &mut Table<'_>, mut group: &[u8]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn tag(tag_key: &[u8; 32], key: &[u8], value: &[u8]) -> [u8; TAG] {
-    let mut hasher = blake3::Hasher::new_keyed(tag_key);
-    hasher.update(&(key.len() as u32).to_be_bytes());
-    hasher.update(key);
-    hasher.update(value);
-    let mut tag = [0; TAG];
-    tag.copy_from_slice(&hasher.finalize().as_bytes()[..TAG]);
-    tag
-}
-
-fn untag<'a>(tag_key: &[u8; 32], key: &[u8], tagged: &'a [u8]) -> Result<&'a [u8]> {
-    let damaged = || StoreError::Damaged(keys::describe(key));
-    let at = tagged.len().checked_sub(TAG).ok_or_else(damaged)?;
-    let (value, kept) = tagged.split_at(at);
-    if tag(tag_key, key, value) == kept { Ok(value) } else { Err(damaged()) }
 }
 
 /// redb may panic on a damaged page; a reader then gets an error and the daemon lives.
@@ -372,7 +429,7 @@ macro_rules! rows {
         impl Rows for $name {
             fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
                 guarded(|| match self.table.get(key)? {
-                    Some(tagged) => Ok(Some(untag(&self.tag_key, key, tagged.value())?.to_vec())),
+                    Some(rests) => Ok(Some(self.seal.open(key, rests.value())?.into_owned())),
                     None => Ok(None),
                 })
             }
@@ -380,9 +437,9 @@ macro_rules! rows {
             fn scan(&self, from: &[u8], to: &[u8], each: Visit<'_>) -> Result<()> {
                 guarded(|| {
                     for row in self.table.range::<&[u8]>(from..to)? {
-                        let (key, tagged) = row?;
-                        let value = untag(&self.tag_key, key.value(), tagged.value())?;
-                        if each(key.value(), value)?.is_break() {
+                        let (key, rests) = row?;
+                        let value = self.seal.open(key.value(), rests.value())?;
+                        if each(key.value(), &value)?.is_break() {
                             break;
                         }
                     }
@@ -393,9 +450,9 @@ macro_rules! rows {
             fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
                 guarded(|| match self.table.range::<&[u8]>(from..=to)?.next_back() {
                     Some(row) => {
-                        let (key, tagged) = row?;
-                        let value = untag(&self.tag_key, key.value(), tagged.value())?;
-                        Ok(Some((key.value().to_vec(), value.to_vec())))
+                        let (key, rests) = row?;
+                        let value = self.seal.open(key.value(), rests.value())?;
+                        Ok(Some((key.value().to_vec(), value.into_owned())))
                     }
                     None => Ok(None),
                 })
@@ -409,7 +466,7 @@ rows!(Writer<'_>);
 impl Writer<'_> {
     /// Puts a value.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        put(&mut self.table, &self.tag_key, key, value, &mut self.entry)?;
+        put(&mut self.table, &self.seal, key, value, &mut self.entry)?;
         self.wrote = true;
         Ok(())
     }
@@ -425,17 +482,18 @@ impl Writer<'_> {
 
     /// Puts a value that only a crash brings into the table: until the transaction ends, what it stands for is made
     /// of it and [derived](Self::put_derived).
-    pub fn note(&mut self, key: &[u8], value: impl FnOnce() -> Vec<u8>) {
+    pub fn note(&mut self, key: &[u8], value: impl FnOnce() -> Vec<u8>) -> Result<()> {
         // A long group is on its way to the database: there are no notes of it.
         if self.entry.fits() {
-            self.entry.put(key, &tagged(&self.tag_key, key, &value()));
+            self.entry.put(key, &self.seal.close(key, &value())?);
         }
         self.wrote = true;
+        Ok(())
     }
 
     /// Puts a value that can be made again of what was [noted](Self::note).
     pub fn put_derived(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.table.insert(key, tagged(&self.tag_key, key, value).as_slice())?;
+        self.table.insert(key, self.seal.close(key, value)?.as_slice())?;
         self.wrote = true;
         Ok(())
     }
@@ -465,18 +523,11 @@ impl Writer<'_> {
     }
 }
 
-fn put(table: &mut Table<'_>, tag_key: &[u8; 32], key: &[u8], value: &[u8], entry: &mut Entry) -> Result<()> {
-    let tagged = tagged(tag_key, key, value);
-    table.insert(key, tagged.as_slice())?;
-    entry.put(key, &tagged);
+fn put(table: &mut Table<'_>, seal: &Seal, key: &[u8], value: &[u8], entry: &mut Entry) -> Result<()> {
+    let rests = seal.close(key, value)?;
+    table.insert(key, rests.as_slice())?;
+    entry.put(key, &rests);
     Ok(())
-}
-
-fn tagged(tag_key: &[u8; 32], key: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut tagged = Vec::with_capacity(value.len() + TAG);
-    tagged.extend_from_slice(value);
-    tagged.extend_from_slice(&tag(tag_key, key, value));
-    tagged
 }
 
 #[cfg(test)]

@@ -118,7 +118,11 @@ impl Daemon {
         Self::start_in(options, folder)
     }
 
-    fn start_in(options: Options, folder: tempfile::TempDir) -> Self {
+    /// Starts a daemon whose data folder is `data` within a folder that is there.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn start_in(options: Options, folder: tempfile::TempDir) -> Self {
         let data = folder.path().join("data");
         let mut child = spawn(&options, folder.path());
         let ready = wait_ready(&mut child, folder.path());

@@ -1,8 +1,8 @@
 //! Exported rows, read from their file as they are sent.
 
-use std::fs::File;
 use std::io::{self, BufReader};
 
+use super::contents::Contents;
 use super::files::{Files, read_line};
 
 /// Exported data, to be streamed.
@@ -16,7 +16,7 @@ pub struct Data {
 }
 
 struct Lines {
-    from: BufReader<File>,
+    from: BufReader<Contents>,
     line: Vec<u8>,
 }
 

@@ -4,6 +4,7 @@ use quire_protocol::shapes::bulk::failure::Failure;
 use serde_json::Value;
 
 use crate::engine::EngineError;
+use crate::store::StoreError;
 
 /// Why a request is not done.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,8 @@ impl From<EngineError> for BulkError {
     fn from(error: EngineError) -> BulkError {
         match error {
             EngineError::Stopping | EngineError::Behind => BulkError::Busy,
+            EngineError::Store(StoreError::Full(_)) => BulkError::Full,
+            EngineError::Store(StoreError::Database(_)) => BulkError::Busy,
             other => BulkError::Failed(other.to_string()),
         }
     }

@@ -10,10 +10,11 @@
 //! shelf names is removed at the start.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::contents::{Contents, Cover, Sink};
 use super::limits::INDEX_EVERY;
 
 /// The service's folder within the data folder.
@@ -21,45 +22,49 @@ const FOLDER: &str = "bulk";
 const PART: &str = ".part";
 
 /// The folder. It is made when the first file is.
-#[derive(Clone, Debug)]
-pub(super) struct Files(PathBuf);
+#[derive(Clone)]
+pub(super) struct Files {
+    folder: PathBuf,
+    cover: Cover,
+}
 
 /// A file that is written; it is gone again unless [`NewFile::keep`] puts it under its name.
 pub(super) struct NewFile {
     path: PathBuf,
     /// None once it is kept.
-    file: Option<BufWriter<File>>,
+    file: Option<Sink>,
     /// Bytes written.
     pub bytes: u64,
 }
 
 impl Files {
-    pub fn within(data_folder: &Path) -> Files {
-        Files(data_folder.join(FOLDER))
+    pub fn within(data_folder: &Path, cover: Cover) -> Files {
+        Files { folder: data_folder.join(FOLDER), cover }
     }
 
     pub fn upload(&self, number: u64) -> PathBuf {
-        self.0.join(format!("upload-{number}.rows"))
+        self.folder.join(format!("upload-{number}.rows"))
     }
 
     pub fn rows(&self, sync: u64) -> PathBuf {
-        self.0.join(format!("export-{sync}.rows"))
+        self.folder.join(format!("export-{sync}.rows"))
     }
 
     pub fn index(&self, sync: u64) -> PathBuf {
-        self.0.join(format!("export-{sync}.index"))
+        self.folder.join(format!("export-{sync}.index"))
     }
 
     /// Begins a file.
     pub fn create(&self, path: PathBuf) -> io::Result<NewFile> {
-        if !self.0.is_dir() {
-            DirBuilder::new().mode(0o700).create(&self.0)?;
+        if !self.folder.is_dir() {
+            DirBuilder::new().mode(0o700).create(&self.folder)?;
             // What is kept in it must not go with it.
-            self.0.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
+            self.folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        let file = Some(BufWriter::new(options.open(part(&path))?));
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = Some(Sink::new(options.open(part(&path))?, &path, &self.cover)?);
         Ok(NewFile { file, path, bytes: 0 })
     }
 
@@ -76,7 +81,7 @@ impl Files {
 
     /// Removes every file whose name `is_known` does not know.
     pub fn sweep(&self, is_known: impl Fn(&Path) -> bool) {
-        let Ok(entries) = fs::read_dir(&self.0) else { return };
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
             if !is_known(&path) {
                 remove(&path);
@@ -84,14 +89,32 @@ impl Files {
         }
     }
 
+    /// Opens a file. Blocks on the disk.
+    pub fn open(&self, path: &Path) -> io::Result<Contents> {
+        Contents::open(path, &self.cover)
+    }
+
+    /// Writes a file anew that is encrypted and should not be, or the other way round. Blocks on the disk.
+    pub fn cover(&self, path: PathBuf) -> io::Result<()> {
+        let mut contents = self.open(&path)?;
+        if contents.is_covered_as(&self.cover) {
+            return Ok(());
+        }
+        let mut new = self.create(path)?;
+        if let Some(file) = &mut new.file {
+            io::copy(&mut contents, file)?;
+        }
+        new.keep().map(drop)
+    }
+
     /// Opens exported rows at one of them; gives the names of the columns too. Blocks on the disk.
-    pub fn open_export(&self, sync: u64, row: u64) -> io::Result<(Vec<String>, BufReader<File>)> {
-        let mut rows = BufReader::new(File::open(self.rows(sync))?);
+    pub fn open_export(&self, sync: u64, row: u64) -> io::Result<(Vec<String>, BufReader<Contents>)> {
+        let mut rows = BufReader::new(self.open(&self.rows(sync))?);
         let mut line = Vec::new();
         read_line(&mut rows, &mut line)?;
         let names = serde_json::from_slice(&line)?;
         if let Some(entry) = (row / INDEX_EVERY).checked_sub(1) {
-            let mut index = File::open(self.index(sync))?;
+            let mut index = self.open(&self.index(sync))?;
             index.seek(SeekFrom::Start(entry * 8))?;
             let mut at = [0; 8];
             index.read_exact(&mut at)?;
@@ -123,16 +146,14 @@ impl NewFile {
 
     /// Puts it on the disk under its name.
     pub fn keep(mut self) -> io::Result<u64> {
-        if let Some(file) = &mut self.file {
-            file.flush()?;
-            file.get_ref().sync_all()?;
+        let done = self.file.take().map_or(Ok(()), Sink::finish).and_then(|()| {
+            fs::rename(part(&self.path), &self.path)?;
+            self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        });
+        if done.is_err() {
+            remove(&part(&self.path));
         }
-        fs::rename(part(&self.path), &self.path)?;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        self.file = None;
-        Ok(self.bytes)
+        done.map(|()| self.bytes)
     }
 }
 
@@ -172,10 +193,44 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn cover(is_on: bool) -> Cover {
+        Cover { key: zeroize::Zeroizing::new([7; 32]), is_on }
+    }
+
     #[test]
     fn rows_are_found_by_their_number_and_parts_do_not_count() {
+        for is_on in [false, true] {
+            found_by_their_number(is_on);
+        }
+    }
+
+    #[test]
+    fn a_file_follows_what_is_wanted_and_is_never_another_file() {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::within(folder.path());
+        let [plain, sealed] = [false, true].map(|is_on| Files::within(folder.path(), cover(is_on)));
+        let path = plain.upload(1);
+        let read = |files: &Files| {
+            let mut text = String::new();
+            files.open(&path).unwrap().read_to_string(&mut text).unwrap();
+            text
+        };
+        let mut file = plain.create(path.clone()).unwrap();
+        file.line(b"a secret note").unwrap();
+        file.keep().unwrap();
+        for files in [&sealed, &plain, &sealed] {
+            files.cover(path.clone()).unwrap();
+            let is_shown = fs::read(&path).unwrap().windows(6).any(|part| part == b"secret");
+            assert_eq!(is_shown, !files.cover.is_on);
+            assert_eq!((read(&plain), read(&sealed)), (read(files), "a secret note\n".to_owned()));
+        }
+        fs::rename(&path, plain.upload(2)).unwrap();
+        let mut moved = sealed.open(&plain.upload(2)).unwrap();
+        assert!(moved.read_to_end(&mut Vec::new()).is_err());
+    }
+
+    fn found_by_their_number(is_on: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::within(folder.path(), cover(is_on));
         let (mut rows, mut index) =
             (files.create(files.rows(1)).unwrap(), files.create(files.index(1)).unwrap());
         rows.line(br#"["a"]"#).unwrap();

@@ -2,7 +2,6 @@
 //! So after a crash it goes on with the first row that is not there, and none is there twice.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use quire_protocol::shapes::bulk::object::Object;
 use quire_protocol::shapes::bulk::rule::UpdateRule;
 use serde_json::{Map, Value, json};
 
+use super::contents::Contents;
 use super::custom;
 use super::definition::Named;
 use super::error::{BulkError, Result};
@@ -91,12 +91,12 @@ async fn rows(inner: &Arc<Inner>, mut sync: Sync, named: Named, fields: &[Field]
     Ok(true)
 }
 
-type Lines = BufReader<File>;
+type Lines = BufReader<Contents>;
 
 async fn open(inner: &Arc<Inner>, upload: u64, skip: u64) -> Result<Lines> {
-    let path = inner.files.upload(upload);
+    let files = inner.files.clone();
     blocking(move || {
-        let mut lines = BufReader::new(File::open(path)?);
+        let mut lines = BufReader::new(files.open(&files.upload(upload))?);
         let mut line = Vec::new();
         for _ in 0..skip {
             read_line(&mut lines, &mut line)?;

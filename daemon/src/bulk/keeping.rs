@@ -1,6 +1,8 @@
 //! How long things are kept. What has outlived its time is refused at once, by whoever asks; here its place is freed.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -18,6 +20,23 @@ const REMOVED: usize = 1_000;
 
 /// Removes files that belong to nothing: what a crash left between a file and its row.
 pub(super) fn remove_unknown_files(inner: &Inner) {
+    let known = known_files(inner);
+    inner.files.sweep(|path| known.contains(path));
+}
+
+/// Has every file rest as the store does, since `encrypt` may have changed.
+pub(super) fn cover_files(inner: &Inner) -> Result<()> {
+    for path in known_files(inner) {
+        match inner.files.cover(path) {
+            // A restored backup has the rows without their files.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+fn known_files(inner: &Inner) -> HashSet<PathBuf> {
     let registry = inner.registry();
     let mut known = HashSet::new();
     let staged = registry.definitions.values().flat_map(|definition| &definition.staged);
@@ -27,7 +46,7 @@ pub(super) fn remove_unknown_files(inner: &Inner) {
     for sync in registry.syncs.values().filter(|sync| sync.exported.is_some_and(|exported| exported.kept)) {
         known.extend([inner.files.rows(sync.id), inner.files.index(sync.id)]);
     }
-    inner.files.sweep(|path| known.contains(path));
+    known
 }
 
 /// Frees places now and then, until the service stops.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, watch};
 
 use super::callback::Allowed;
+use super::contents::Cover;
 use super::definition::{Definition, Named, Way};
 use super::error::{BulkError, Result};
 use super::exchange::Exchange;
@@ -70,9 +71,10 @@ impl Bulk {
         clock: Clock,
     ) -> Result<Bulk> {
         let registry = Registry::load(&engine)?;
+        let cover = Cover { key: engine.file_key(), is_on: engine.key_place().is_some() };
         let inner = Arc::new(Inner {
             engine,
-            files: Files::within(data_folder),
+            files: Files::within(data_folder, cover),
             users: Users::new(options.users, options.logins),
             exchange,
             own,
@@ -91,6 +93,7 @@ impl Bulk {
             clock,
         });
         keeping::remove_unknown_files(&inner);
+        keeping::cover_files(&inner)?;
         worker::resume(&inner);
         keeping::start(&inner);
         Ok(Bulk(inner))

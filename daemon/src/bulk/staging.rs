@@ -133,12 +133,17 @@ fn csv_rows(bytes: &[u8], rows: &mut Rows<'_>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::contents::Cover;
     use super::super::files::Files;
     use super::*;
 
+    fn cover() -> Cover {
+        Cover { key: zeroize::Zeroizing::new([7; 32]), is_on: false }
+    }
+
     fn staged(upload: &Upload) -> Result<(u64, String)> {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::within(folder.path());
+        let files = Files::within(folder.path(), cover());
         let mut file = files.create(files.upload(1)).unwrap();
         let rows = write_rows(upload, &mut file, &mut |_| Ok(()))?;
         file.keep().unwrap();
@@ -170,7 +175,7 @@ mod tests {
     #[test]
     fn an_upload_ends_where_there_is_no_room() {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::within(folder.path());
+        let files = Files::within(folder.path(), cover());
         let mut file = files.create(files.upload(1)).unwrap();
         let csv = format!("{}\n{}", "n".repeat(60_000), "1\n".repeat(100_000));
         let mut room = |bytes| if bytes > 4 << 20 { Err(BulkError::Full) } else { Ok(()) };

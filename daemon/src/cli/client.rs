@@ -65,6 +65,9 @@ pub(super) enum ClientError {
     },
 }
 
+/// Takes bytes as they come.
+type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> std::io::Result<()>;
+
 /// Knows one daemon and its token.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
@@ -121,6 +124,20 @@ impl Client {
     /// `DELETE`.
     pub(super) fn delete(&self, path: &str) -> Result<Value, ClientError> {
         self.request("DELETE", path, None)
+    }
+
+    /// `GET` of bytes of any number, a piece at a time; each has the time that an answer has.
+    pub(super) fn download(&self, path: &str, sink: Sink<'_>) -> Result<(), ClientError> {
+        let broken = |source| ClientError::Io { address: self.address, what: format!("GET {path}"), source };
+        let stream = self.connect(&broken)?;
+        let mut wire = Wire::new(stream, self.deadline, self.cancel.clone());
+        wire.send(&self.head_and_body("GET", path, None)).map_err(broken)?;
+        let head = wire.head().map_err(broken)?;
+        if head.status == 200 {
+            return wire.pour(&head, self.deadline, sink).map_err(broken);
+        }
+        let body = wire.body(&head).map_err(broken)?;
+        Err(ClientError::Refused { status: head.status, detail: detail(parse(&body).ok(), head.status) })
     }
 
     fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
@@ -261,9 +278,7 @@ impl Wire {
         let mut body = Vec::new();
         match head.length {
             _ if head.chunked => loop {
-                let line = self.line()?;
-                let digits = line.split(';').next().unwrap_or_default().trim();
-                let size = usize::from_str_radix(digits, 16).map_err(|_| bad("a chunk without size"))?;
+                let size = self.chunk_size()?;
                 if size == 0 {
                     return Ok(body);
                 }
@@ -280,6 +295,36 @@ impl Wire {
             }
         }
         Ok(body)
+    }
+
+    /// Pours the body into `sink`. One that is cut is an error: only a body in chunks says where it ends.
+    fn pour(&mut self, head: &Head, patience: Duration, sink: Sink<'_>) -> std::io::Result<()> {
+        if !head.chunked {
+            return Err(bad("an answer that is not in chunks"));
+        }
+        loop {
+            self.deadline = Instant::now() + patience;
+            let mut left = self.chunk_size()?;
+            if left == 0 {
+                return Ok(());
+            }
+            while left > 0 {
+                if self.at == self.buffer.len() && !self.fill()? {
+                    return Err(ended());
+                }
+                let part = &self.buffer[self.at..];
+                let part = &part[..part.len().min(left)];
+                sink(part)?;
+                (left, self.at) = (left - part.len(), self.at + part.len());
+            }
+            self.line()?;
+        }
+    }
+
+    fn chunk_size(&mut self) -> std::io::Result<usize> {
+        let line = self.line()?;
+        let digits = line.split(';').next().unwrap_or_default().trim();
+        usize::from_str_radix(digits, 16).map_err(|_| bad("a chunk without size"))
     }
 
     fn line(&mut self) -> std::io::Result<String> {

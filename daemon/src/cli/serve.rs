@@ -15,13 +15,10 @@ const STOP_WITHIN: Duration = Duration::from_millis(4_700);
 /// A thread for blocking work that is not needed goes after this long, and gives back what a large request took.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(2);
 
-/// Nothing the daemon makes is for others to read.
-const PRIVATE: rustix::fs::Mode = rustix::fs::Mode::RWXG.union(rustix::fs::Mode::RWXO);
-
 /// Runs the daemon until a signal ends it.
 pub(super) fn run(loader: Loader) -> Result<(), Failure> {
     let config = loader.load()?;
-    rustix::process::umask(PRIVATE);
+    super::private();
     logging::start(config.log_format, config.log);
     for remark in config.remarks() {
         tracing::warn!("{remark}");
@@ -55,15 +52,22 @@ async fn run_until_told(config: Config) -> Result<(), Failure> {
     }
 }
 
-/// SIGTERM and Ctrl-C, which mean the same.
+/// SIGTERM and Ctrl-C, which mean the same; and SIGXFSZ, which means nothing: a file that must not grow is then an error
+/// of whoever writes it and not the end of the process. (SIGPIPE is ignored by Rust itself.)
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    _file_size: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(file_size)?,
+        })
     }
 
     async fn next(&mut self) {

@@ -1,6 +1,6 @@
 //! `quire user`: who may call the Bulk shapes, written into the configuration file.
 
-mod prompt;
+pub(super) mod prompt;
 
 use clap::{Args, Subcommand};
 

@@ -30,6 +30,8 @@ pub(super) fn layer(variable: Lookup<'_>) -> Result<Layer, ConfigError> {
         api_apps: None,
         api_tls: one(variable, "QUIRE_API_TLS", |text| value::address(text).map(Some))?,
         bulk_users: None,
+        encrypt: one(variable, "QUIRE_ENCRYPT", value::switch)?,
+        encrypt_key: one(variable, "QUIRE_ENCRYPT_KEY", value::key_choice)?,
         remarks: Vec::new(),
     })
 }

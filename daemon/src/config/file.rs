@@ -30,7 +30,7 @@ use super::{ConfigError, Given, Layer, Source, environment, value};
 
 /// A configuration is a page of text; a bigger file is a mistake and must not cost memory.
 const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
-const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids, tls, [[api.apps]]), peer, name, discovery, connect, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
+const KEYS: &str = "data_dir, api (or [api] address, auth, hosts, allow_uids, tls, [[api.apps]]), peer, name, discovery, connect, encrypt, encrypt_key, log, log_format, cyan.anchors, [bulk] callbacks, storage, [[bulk.users]]";
 
 /// What the file says; nothing when it does not exist and nobody named it.
 pub(super) fn layer(path: &Path, must_exist: bool) -> Result<Layer, ConfigError> {
@@ -143,6 +143,10 @@ impl Reader<'_> {
             "connect" => {
                 let list = self.list(found, |item| self.string(item, value::connect))?;
                 put(list, &mut self.layer.connect, source.clone())
+            }
+            "encrypt" => put(self.boolean(found)?, &mut self.layer.encrypt, source.clone()),
+            "encrypt_key" => {
+                put(self.string(found, value::key_choice)?, &mut self.layer.encrypt_key, source.clone())
             }
             "log" => put(self.string(found, value::level)?, &mut self.layer.log, source.clone()),
             "log_format" => {

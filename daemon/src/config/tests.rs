@@ -82,6 +82,8 @@ fn a_bad_file_is_refused_with_its_place() {
         ("connect = 'a:1'", "a list in [ ]"),
         ("connect = [\n 'a:1',\n 'b']", "c.toml:3:2: \"b\" is not HOST:PORT"),
         ("api = 'localhost'", "c.toml:1:7: \"localhost\" is not an address"),
+        ("encrypt = 'yes'", "c.toml:1:11: true or false belongs here"),
+        ("encrypt_key = 'cloud'", "is no place for a key"),
         ("log = 'loud'", "is not a log level"),
         ("api.auth = 'none'", "is not a way to authenticate"),
         ("api.allow_uids = [-1]", "is not a user id"),
@@ -95,6 +97,19 @@ fn a_bad_file_is_refused_with_its_place() {
         let error = from_file(text).unwrap_err();
         assert!(error.contains(expected) && error.starts_with("c.toml:"), "{text:?} gave {error:?}");
     }
+    eprintln!("inputs passed: bad configuration files {0} of {0}", cases.len());
+}
+
+#[test]
+fn encryption_is_on_off_or_as_it_was() {
+    let of = |text: &str| from_file(text).map(|config| (config.encrypt, config.encrypt_key)).unwrap();
+    assert_eq!(of(""), (None, Choice::Auto));
+    assert_eq!(of("encrypt = true\nencrypt_key = 'file'"), (Some(true), Choice::File));
+    assert_eq!(of("encrypt = false\nencrypt_key = 'keystore'"), (Some(false), Choice::KeyStore));
+    let variables = [("QUIRE_ENCRYPT", "on"), ("QUIRE_ENCRYPT_KEY", "file")];
+    let config = loader(Layer::default(), None, &variables).unwrap().load().unwrap();
+    assert_eq!((config.encrypt, config.encrypt_key), (Some(true), Choice::File));
+    assert_eq!(config.source("encrypt"), &Source::Environment("QUIRE_ENCRYPT"));
 }
 
 /// The hash of some password.
@@ -196,6 +211,20 @@ fn what_is_no_file_is_refused() {
     let binary = folder.path().join("binary");
     std::fs::write(&binary, b"name = 'a'\nname = '\xff'").unwrap();
     assert!(refused(&binary).contains("binary:2:9: is not UTF-8"));
+    eprintln!("inputs passed: configuration files that are none 5 of 5");
+}
+
+#[test]
+fn a_file_that_everybody_may_write_is_remarked() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    std::fs::write(&path, "name = 'a'\n").unwrap();
+    for (mode, remarks) in [(0o600, 0), (0o644, 0), (0o646, 1), (0o666, 1)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let config = Loader::new(Layer::default(), Some(path.clone()), &nothing).unwrap().load().unwrap();
+        assert_eq!(config.remarks().len(), remarks, "{mode:o}");
+    }
 }
 
 #[test]

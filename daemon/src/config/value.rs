@@ -4,6 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use super::{Anchors, ApiAuth, LogFormat};
 use crate::escape::is_unsafe;
+use crate::vault::Choice;
 
 /// Names travel to every peer and are shown in tables; more would not fit a line.
 pub const MAX_NAME_BYTES: usize = 128;
@@ -95,6 +96,16 @@ pub fn anchors(text: &str) -> Result<Anchors, String> {
         "full" => Ok(Anchors::Full),
         "short" => Ok(Anchors::Short),
         _ => Err(format!("{text:?} is no form of an anchor; there are \"full\" and \"short\"")),
+    }
+}
+
+/// `auto`, `keystore` or `file`.
+pub fn key_choice(text: &str) -> Result<Choice, String> {
+    match text {
+        "auto" => Ok(Choice::Auto),
+        "keystore" => Ok(Choice::KeyStore),
+        "file" => Ok(Choice::File),
+        _ => Err(format!("{text:?} is no place for a key; there are \"auto\", \"keystore\" and \"file\"")),
     }
 }
 

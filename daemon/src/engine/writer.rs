@@ -6,7 +6,6 @@
 //! writes, as a connected peer does, a sitting ends with its first group: it need not be asked.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, PoisonError};
@@ -21,8 +20,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    EngineError, Event, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut, MessageAction,
-    MessagePut, NodeName, NodePut, RosterChange, Shared, ShelfRow, TokenPut,
+    EngineError, Event, Home, ImportPut, Imported, Ingested, ItemView, MarkingsDone, MarkingsPut,
+    MessageAction, MessagePut, NodeName, NodePut, RosterChange, Shared, ShelfRow, TokenPut,
 };
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -136,6 +135,9 @@ pub(super) enum Command {
     Import {
         put: Box<ImportPut>,
         reply: Reply<Vec<Imported>>,
+    },
+    Probe {
+        reply: Reply<()>,
     },
     Shelve {
         rows: Vec<ShelfRow>,
@@ -284,15 +286,15 @@ impl Group {
 pub(super) struct Writer {
     replica: Replica,
     shared: Arc<Shared>,
-    path: Option<PathBuf>,
+    home: Option<Home>,
     name: String,
     /// Lazy commands that wait for a commit.
     lazy: Vec<Command>,
 }
 
 impl Writer {
-    pub(super) fn new(replica: Replica, shared: Arc<Shared>, path: Option<PathBuf>, name: String) -> Writer {
-        Writer { replica, shared, path, name, lazy: Vec::new() }
+    pub(super) fn new(replica: Replica, shared: Arc<Shared>, home: Option<Home>, name: String) -> Writer {
+        Writer { replica, shared, home, name, lazy: Vec::new() }
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -336,6 +338,7 @@ impl Writer {
         drop(store);
         match result {
             Ok(last) => {
+                self.shared.failing.store(false, Ordering::Release);
                 self.show();
                 if let Some(last) = last {
                     self.deliver(last, reactions);
@@ -409,28 +412,29 @@ impl Writer {
     /// after an I/O error, its handle is dead; and when groups before it are in the journal alone.
     fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) {
         tracing::error!(%error, "a commit failed, nothing of it was acknowledged");
+        self.shared.failing.store(true, Ordering::Release);
         for react in reactions {
             react(Err(error));
         }
         let unshown = self.shared.unshown.load(Ordering::Acquire);
-        if unshown || matches!(error, StoreError::Database(_)) || self.replica.reload().is_err() {
+        if unshown || error.is_of_disk() || self.replica.reload().is_err() {
             self.reopen();
         }
         self.show();
     }
 
     fn reopen(&mut self) {
-        let Some(path) = self.path.clone() else { return };
+        let Some(home) = &self.home else { return };
         // The old handle holds the file's lock; it goes when the last snapshot of it is dropped.
         let placeholder = Store::with_backend(redb::backends::InMemoryBackend::new());
         let Ok(placeholder) = placeholder else { return };
         self.shared.reopening.store(true, Ordering::Release);
         *self.shared.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(placeholder);
         self.replica.release();
-        match Store::open(&path) {
+        match Store::open_protected(&home.path, &home.protection) {
             Ok(store) => {
                 let store = Arc::new(store);
-                let opening = Opening { name: &self.name, path: Some(&path) };
+                let opening = Opening { name: &self.name, path: Some(&home.path) };
                 match Replica::open(Arc::clone(&store), &opening) {
                     Ok(replica) => {
                         self.replica = replica;
@@ -532,6 +536,10 @@ fn run(batch: &mut Batch<'_, '_>, command: Command, reactions: &mut Vec<Reaction
         Command::PutMessage { put, reply } => react(reactions, reply, batch.put_message(&put), success),
         Command::PutToken { put, reply } => react(reactions, reply, batch.put_token(&put), success),
         Command::Import { put, reply } => react(reactions, reply, batch.import(*put), success),
+        Command::Probe { reply } => {
+            batch.touch();
+            react(reactions, reply, Ok(()), success)
+        }
         Command::Shelve { rows, reply } => react(reactions, reply, batch.shelve(&rows), success),
         Command::Show { .. } | Command::Stop { .. } => Ok(()),
     }
@@ -579,7 +587,7 @@ fn refusal<T: Send + 'static>(reply: Reply<T>, error: EngineError) -> Reaction {
 }
 
 fn again(error: &StoreError) -> EngineError {
-    EngineError::Store(StoreError::Database(error.to_string()))
+    EngineError::Store(error.clone())
 }
 
 /// Of several acknowledgements of one peer for one space the last says all.

@@ -99,7 +99,7 @@ pub struct Group {
 }
 
 /// Refusals that come before any handler: of the head, of the caller, or because the daemon cannot.
-const REFUSALS: [(u16, &str); 7] = [
+const REFUSALS: [(u16, &str); 8] = [
     (400, "The request is malformed, or names no Host or more than one."),
     (401, "What the caller must show is missing or wrong: the bearer token, or an app password."),
     (
@@ -109,7 +109,8 @@ const REFUSALS: [(u16, &str); 7] = [
     (421, "The request is for another Host."),
     (431, "The head of the request is too large. The answer has no body."),
     (500, "The daemon could not do it; its log says why."),
-    (503, "The daemon is stopping, or too many are calling at once."),
+    (503, "The daemon is stopping, its store cannot be used, or too many are calling at once."),
+    (507, "The disk is full: nothing was written."),
 ];
 
 /// Refusals of a body before any handler.

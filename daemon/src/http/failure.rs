@@ -7,6 +7,10 @@ use quire_protocol::shapes::error::HttpError;
 
 use super::problem::Problem;
 use crate::engine::EngineError;
+use crate::store::StoreError;
+
+/// What apps are told of causes on our side, as Web API says it.
+const IN_NO_DETAIL: &str = "An error has occurred.";
 
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
@@ -18,9 +22,9 @@ impl From<EngineError> for Problem {
 /// nothing.
 fn status(error: &EngineError) -> StatusCode {
     match error {
-        EngineError::Store(_) => {
+        EngineError::Store(error) => {
             tracing::error!(%error, "a request could not be done");
-            StatusCode::INTERNAL_SERVER_ERROR
+            store_status(error)
         }
         EngineError::Stopping | EngineError::Behind => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::Stale => StatusCode::PRECONDITION_FAILED,
@@ -30,11 +34,21 @@ fn status(error: &EngineError) -> StatusCode {
     }
 }
 
+/// What does not last is told from what does: a disk that is full or fails may be mended while the caller waits, a
+/// damaged row is not.
+fn store_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// An error of the engine in the form of the documented shapes, where causes on our side are not told.
 pub(super) fn shape_refusal(error: &EngineError) -> Response {
     let status = status(error);
     let told = match error {
-        EngineError::Store(_) => HttpError::internal(),
+        EngineError::Store(_) => HttpError::new(status.as_u16(), IN_NO_DETAIL),
         _ => HttpError::new(status.as_u16(), error.to_string()),
     };
     shape_error(&told)
@@ -85,15 +99,23 @@ pub(super) fn panicked() -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::store::StoreError;
 
     #[test]
     fn apps_are_not_told_about_our_disk() {
-        let lost = EngineError::Store(StoreError::Database("/secret/path is gone".into()));
-        let answer = shape_refusal(&lost);
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(answer.headers()[CONTENT_TYPE], "application/json; charset=utf-8");
-        assert_eq!(Problem::from(lost).status, StatusCode::INTERNAL_SERVER_ERROR);
+        let path = || "/secret/path is gone".to_owned();
+        let cases = [
+            (StoreError::Full(path()), 507),
+            (StoreError::Database(path()), 503),
+            (StoreError::Damaged(path()), 500),
+        ];
+        for (lost, wanted) in cases {
+            let answer = shape_refusal(&EngineError::Store(lost.clone()));
+            assert_eq!(answer.status().as_u16(), wanted);
+            assert_eq!(answer.headers()[CONTENT_TYPE], "application/json; charset=utf-8");
+            let told = answer.extensions().get::<HttpError>().unwrap();
+            assert!(!String::from_utf8(told.to_json()).unwrap().contains("secret"));
+            assert_eq!(Problem::from(EngineError::Store(lost)).status.as_u16(), wanted);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::network::Network;
 use super::problem::Family;
 use super::sessions::Sessions;
 use super::{
-    bulk, conflicts, dashboard, devices, endpoints, events, help, markings, messages, nodes, openapi,
+    backup, bulk, conflicts, dashboard, devices, endpoints, events, help, markings, messages, nodes, openapi,
     pairing, peers, positions, roster, spelling, status, sync_tokens, synchronization, tenant_devices,
     tenant_nodes,
 };
@@ -121,6 +121,7 @@ fn routes() -> Vec<Route> {
         to(&of::spaces::SPACES, status::spaces),
         to(&of::spaces::CLOCK, status::clock),
         to(&of::spaces::EVENTS, events::events),
+        to(&of::spaces::BACKUP, backup::backup),
         to(&of::markings::LIST, markings::list),
         to(&of::markings::READ, markings::read),
         to(&of::markings::PATCH, markings::patch),

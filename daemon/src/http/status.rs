@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 use super::failure::off_thread;
 use super::input::{Named, missing};
 use super::problem::Problem;
+use super::router::Services;
 use super::router::{Secured, Services};
+use crate::store::protection::Place;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -21,10 +23,14 @@ pub(super) async fn healthz() -> &'static str {
 
 /// `GET /readyz`: the daemon can be used.
 pub(super) async fn readyz(State(services): State<Services>) -> Response {
-    if *services.about.ready.borrow() {
-        return "ok".into_response();
+    let refuse = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    if !*services.about.ready.borrow() {
+        return refuse("the daemon is starting or stopping");
     }
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting or stopping").into_response()
+    if !services.engine.is_usable().await {
+        return refuse("the store cannot be written; the daemon's log says why");
+    }
+    "ok".into_response()
 }
 
 /// `GET /v1/status`.
@@ -45,6 +51,8 @@ pub(super) async fn status(State(services): State<Services>) -> Json<Value> {
         "peers": { "known": peers.len(), "connected": connected },
         "removedBy": services.engine.removed_by().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "discovery": services.network.discovery().text(),
+        "encrypted": services.engine.key_place().is_some(),
+        "keyPlace": services.engine.key_place().map(Place::word),
         "lastEvent": services.engine.last_event(),
         "startedMs": about.started_ms,
     }))

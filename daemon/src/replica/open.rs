@@ -94,7 +94,7 @@ impl Batch<'_, '_> {
         let open = self.open.get_or_insert_with(|| OpenRun::new(space, log, arrival));
         let seq = before + open.records.len() as u64 + 1;
         let key = Key::of(Kind::Open).space(space).log(log).number(seq);
-        self.rows.note(&key, || OpenRow::encode(arrival, &record));
+        self.rows.note(&key, || OpenRow::encode(arrival, &record))?;
         open.push(record);
         self.touched.insert(space);
         Ok((seq, arrival))

@@ -19,7 +19,7 @@ use super::ingest::read_blob_payload;
 use crate::engine::Changed;
 use crate::store::keys::{Key, Kind, SpaceNo, last_number, sixteen};
 use crate::store::rows::{ArrivalRow, DocRow, Stored, decode, decode_doc};
-use crate::store::{Reader, Result, Rows};
+use crate::store::{Reader, Result, Rows, Visit};
 
 /// Gives a record by the number of its log and its number there, and its arrival.
 pub(super) type Near<'a> = &'a dyn Fn(u32, u64) -> Result<(Record, u64)>;
@@ -43,6 +43,11 @@ impl View {
     /// The rows.
     pub(super) fn rows(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Every row behind a key, in order.
+    pub fn rows_after(&self, after: &[u8], each: Visit<'_>) -> Result<()> {
+        self.rows().all_after(after, each)
     }
 
     /// What is known without the rows.

@@ -263,7 +263,8 @@ impl Journal {
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(disk) = &mut self.disk else { return Err(failed("there is none")) };
-        disk.write(bytes, self.end as u64).and_then(|()| disk.sync()).map_err(failed)
+        let done = disk.write(bytes, self.end as u64).and_then(|()| disk.sync());
+        done.map_err(|error| StoreError::of_io("the journal failed: ", &error))
     }
 }
 

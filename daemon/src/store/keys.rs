@@ -33,8 +33,14 @@
 
 use quire_protocol::id::{DeviceId, DocId, Incarnation};
 
-/// Key of the tags' key, the only value without a tag.
+/// Key of the tags' key, a value without a tag.
 pub const TAG_KEY: &[u8] = b"0tag";
+
+/// Key of the data key of an encrypted store, which has this row instead: wrapped, see [`super::protection`].
+pub const WRAPPED_KEY: &[u8] = b"0key";
+
+/// What the keys of rows begin with that say how the others rest.
+pub(super) const ABOUT_VALUES: u8 = b'0';
 
 /// Number of a space in this store.
 pub type SpaceNo = u32;

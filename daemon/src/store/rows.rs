@@ -29,6 +29,8 @@ pub mod meta {
     pub const CHANNEL_KEY: &[u8] = b"channel";
     /// The incarnation that writes now.
     pub const INCARNATION: &[u8] = b"incarnation";
+    /// What services encrypt their files with, where the store is encrypted: `bulk/contents.rs`.
+    pub const FILE_KEY: &[u8] = b"files";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
     /// Recovery keys that this device keeps to: see `replica/roster.rs`.

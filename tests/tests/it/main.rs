@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod app_passwords;
+mod at_rest;
+mod backup;
 mod bad_input;
 mod bulk;
 mod bulk_access;
@@ -16,6 +18,7 @@ mod bulk_statuses;
 mod bytes;
 mod companions;
 mod cyan;
+mod damage;
 mod dashboard;
 mod demo;
 mod hostile_pairing;

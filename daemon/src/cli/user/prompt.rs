@@ -1,6 +1,8 @@
 //! A new password from whoever is there: asked twice without echo on a terminal, else the first line of the input.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +16,22 @@ const MAX_LINE_BYTES: u64 = MAX_PASSWORD_BYTES as u64 + 3;
 
 /// The password.
 pub(super) fn password() -> Result<Zeroizing<String>, Failure> {
+    typed("Password", true)
+}
+
+/// A passphrase: a new one is asked for twice.
+pub(in crate::cli) fn passphrase(is_new: bool) -> Result<Zeroizing<String>, Failure> {
+    typed("Passphrase", is_new)
+}
+
+/// The first line of a file.
+pub(in crate::cli) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let file = File::open(path);
+    let file = file.map_err(|error| Failure::Said(format!("cannot read {}: {error}", path.display())))?;
+    line_of(BufReader::new(file))
+}
+
+fn typed(what: &'static str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
     if !io::stdin().is_terminal() {
         return line();
     }
@@ -23,7 +41,7 @@ pub(super) fn password() -> Result<Zeroizing<String>, Failure> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(unread)?;
         let quiet = Quiet::start().map_err(unread)?;
         let typed = tokio::select! {
-            typed = tokio::task::spawn_blocking(twice) => typed,
+            typed = tokio::task::spawn_blocking(move || asked(what, is_new)) => typed,
             _ = interrupt.recv() => return Err(Failure::Said("no password was given".to_owned())),
         };
         drop(quiet);
@@ -34,13 +52,17 @@ pub(super) fn password() -> Result<Zeroizing<String>, Failure> {
     typed
 }
 
-fn twice() -> Result<Zeroizing<String>, Failure> {
-    ask("Password: ")?;
+fn asked(what: &str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
+    ask(&format!("{what}: ")).map_err(unread)?;
     let first = line()?;
-    ask("\nAgain: ")?;
-    let second = line()?;
-    ask("\n")?;
-    if first == second { Ok(first) } else { Err(Failure::Said("the two are not the same".to_owned())) }
+    if is_new {
+        ask("\nAgain: ").map_err(unread)?;
+        if line()? != first {
+            return Err(Failure::Said("the two are not the same".to_owned()));
+        }
+    }
+    ask("\n").map_err(unread)?;
+    Ok(first)
 }
 
 /// On stderr, as the output is for results.
@@ -56,8 +78,12 @@ fn unread(error: io::Error) -> Failure {
 
 /// A line without its end.
 fn line() -> Result<Zeroizing<String>, Failure> {
+    line_of(io::stdin().lock())
+}
+
+fn line_of(from: impl BufRead) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_LINE_BYTES).unwrap_or_default()));
-    io::stdin().lock().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes).map_err(unread)?;
+    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes).map_err(unread)?;
     let text = std::str::from_utf8(&bytes);
     let text = text.map_err(|_| Failure::Said("the password is not UTF-8".to_owned()))?;
     let text = text.strip_suffix('\n').unwrap_or(text);

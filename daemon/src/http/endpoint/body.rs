@@ -38,6 +38,8 @@ pub enum Media {
     Style,
     /// Server-sent events.
     Events,
+    /// Bytes.
+    Bytes,
 }
 
 /// One answer.
@@ -93,6 +95,7 @@ impl Media {
             Self::Script => &["text/javascript"],
             Self::Style => &["text/css"],
             Self::Events => &["text/event-stream"],
+            Self::Bytes => &["application/octet-stream"],
         }
     }
 }

@@ -30,7 +30,10 @@ pub const READY: Endpoint = Endpoint {
     request: None,
     responses: &[
         Reply::new(200, "`ok`", OK),
-        Reply::problem(503, "The daemon is starting or stopping, or too many are calling at once."),
+        Reply::problem(
+            503,
+            "The daemon is starting or stopping, its store cannot be written, or too many are calling at once.",
+        ),
     ],
     auth: Auth::Free,
 };

@@ -8,7 +8,7 @@ use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Media, Parameter,
 pub const GROUP: Group = Group {
     name: "Daemon",
     about: "This daemon, the spaces it keeps and their vector clocks, and a stream of what happens.",
-    endpoints: &[&STATUS, &SPACES, &CLOCK, &EVENTS],
+    endpoints: &[&STATUS, &SPACES, &CLOCK, &EVENTS, &BACKUP],
 };
 
 /// `GET /v1/status`.
@@ -75,6 +75,26 @@ pub const EVENTS: Endpoint = Endpoint {
     auth: Auth::Bearer,
 };
 
+/// `GET /v1/backup`.
+pub const BACKUP: Endpoint = Endpoint {
+    verb: Verb::Get,
+    path: "/v1/backup",
+    summary: "Everything the daemon keeps, as of one moment",
+    description: "For `quire backup`, which encrypts it. The stream holds the device's keys: whoever has it can be this \
+                  device. It is `QUIREDB1`, a byte of flags, then for each row the lengths of key and value (4 bytes \
+                  each, big-endian), key and value; at its end a length of zero and the number of rows (8 bytes).",
+    parameters: &[],
+    request: None,
+    responses: &[
+        Reply::new(200, "The rows.", Body::new(Schema::Text, Media::Bytes)),
+        Reply::problem(
+            503,
+            "Another backup is being made, the daemon is stopping, or too many are calling at once.",
+        ),
+    ],
+    auth: Auth::Bearer,
+};
+
 fn status() -> Value {
     json!({ "type": "object", "properties": {
         "deviceId": { "type": "string" },
@@ -93,6 +113,10 @@ fn status() -> Value {
             "description": "Devices that removed this one." },
         "discovery": { "type": "string", "examples": ["working"],
             "description": "`working`, `off`, or `unavailable: ` with the reason." },
+        "encrypted": { "type": "boolean", "description": "Whether what is kept is encrypted." },
+        "keyPlace": { "type": ["string", "null"], "enum": ["keystore", "file", null],
+            "description": "Where the key for that lies: in the platform's key store, or in a file of the data folder, \
+                            which protects a copy of the database alone." },
         "lastEvent": { "type": "integer", "description": "The id of the newest change." },
         "startedMs": { "type": "integer", "description": "Milliseconds since 1970." },
     } })

@@ -9,7 +9,7 @@ use crate::http::tenant::HEADER;
 const GROUPS: [&Group; 3] = [&tokens::GROUP, &nodes::GROUP, &messages::GROUP];
 
 /// Every status that is answered there.
-const STATUSES: [(u16, &str); 14] = [
+const STATUSES: [(u16, &str); 15] = [
     (200, "OK: the request was successful."),
     (201, "Created: a request to create a resource was successful, and what it made is on the disk."),
     (400, "Bad Request: the request cannot be understood; the body says which place is wrong."),
@@ -24,6 +24,7 @@ const STATUSES: [(u16, &str); 14] = [
     (431, "Request Header Fields Too Large."),
     (500, "Internal Server Error: the log of the daemon says why."),
     (503, "Service Unavailable: try again later."),
+    (507, "Insufficient Storage: the disk is full, nothing was written."),
 ];
 
 pub(super) fn version() -> Html {

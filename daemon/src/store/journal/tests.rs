@@ -339,7 +339,7 @@ fn sitting(store: &Store, numbers: std::ops::Range<u8>, each: &mut dyn FnMut(u8)
         for n in numbers {
             rows.put(&[b'x', n], &[n; 20])?;
             rows.remove(&[b'x', n.wrapping_sub(2)])?;
-            rows.note(&[b'x', b'n', n], || vec![n]);
+            rows.note(&[b'x', b'n', n], || vec![n])?;
             assert!(rows.secure()?);
             each(n);
         }

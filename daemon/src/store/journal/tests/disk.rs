@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::Disk;
 use super::*;
+use crate::store::protection::Protection;
 
 /// Clones are the same machine.
 #[derive(Clone, Default, Debug)]
@@ -42,7 +43,7 @@ pub(super) struct Counts {
 impl Machine {
     pub(super) fn open(&self) -> Result<Store> {
         let db = Database::builder().create_with_backend(self.clone()).unwrap();
-        Store::prepare(db, None, Some(Box::new(self.clone())))
+        Store::prepare(db, None, Some(Box::new(self.clone())), &Protection::default())
     }
 
     /// What the next power cut would leave, as a machine of its own.

@@ -1,0 +1,114 @@
+//! S5: a store that rots, under the whole engine. What is answered is right, or an error.
+
+use super::*;
+
+/// Damaged stores, half of them encrypted.
+const FLIPS: usize = 1_000;
+const ZEROED: usize = 1_000;
+const CUTS: usize = 200;
+const MARKINGS: u8 = 40;
+/// A page of redb.
+const PAGE: usize = 4096;
+
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut value = *state;
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// A folder in memory, where there is one: syncs are many and mean nothing here.
+fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+#[derive(Default, Debug)]
+struct Tally {
+    right: usize,
+    refused: usize,
+    unread: usize,
+    wrong: Vec<String>,
+}
+
+/// What an engine makes of a damaged store.
+async fn look(folder: &Path, bytes: &[u8], wanted: &[Value], what: String, tally: &mut Tally) {
+    let store = folder.join("quire.redb");
+    // Another file each time, as a failing one may be held by a thread that still ends.
+    let _ = std::fs::remove_file(&store);
+    let _ = std::fs::remove_file(folder.join("quire.journal"));
+    std::fs::write(&store, bytes).unwrap();
+    let engine = match open(folder, None) {
+        Ok(engine) => engine,
+        Err(_) => {
+            tally.refused += 1;
+            return;
+        }
+    };
+    match all(&engine) {
+        Ok(found) if found == wanted => tally.right += 1,
+        // Row by row: what is there must be right.
+        Ok(found) => tally.wrong.push(format!("{what}: {} of {} rows", found.len(), wanted.len())),
+        Err(_) => tally.unread += 1,
+    }
+    close(engine).await;
+}
+
+fn random(state: &mut u64, below: usize) -> usize {
+    usize::try_from(next(state) % below as u64).unwrap()
+}
+
+async fn damaged(encrypt: bool, state: &mut u64) {
+    let folder = quick_folder();
+    let engine = open(folder.path(), Some(encrypt)).unwrap();
+    for guid in 1..=MARKINGS {
+        add(&engine, guid, &format!("{CANARY}{guid}").repeat(10)).await;
+    }
+    let wanted = all(&engine).unwrap();
+    close(engine).await;
+    let whole = std::fs::read(folder.path().join("quire.redb")).unwrap();
+    // Damage to what was never written is none.
+    let used: Vec<usize> = (0..whole.len())
+        .step_by(PAGE)
+        .filter(|at| whole[*at..(at + PAGE).min(whole.len())].iter().any(|byte| *byte != 0))
+        .collect();
+    let kind = if encrypt { "encrypted" } else { "plain" };
+    let mut told = Vec::new();
+    for (name, count) in [("flipped bits", FLIPS), ("zeroed pages", ZEROED), ("cuts", CUTS)] {
+        let (mut tally, count) = (Tally::default(), count / 2);
+        for _ in 0..count {
+            let mut bytes = whole.clone();
+            let within = used[random(state, used.len())] + random(state, PAGE);
+            let at = if name == "cuts" { random(state, whole.len()) } else { within.min(whole.len() - 1) };
+            match name {
+                "flipped bits" => bytes[at] ^= 1 << random(state, 8),
+                "zeroed pages" => {
+                    let page = at / PAGE * PAGE;
+                    let end = (page + PAGE).min(whole.len());
+                    bytes[page..end].fill(0);
+                }
+                _ => bytes.truncate(at),
+            }
+            look(folder.path(), &bytes, &wanted, format!("{kind} {name} at {at}"), &mut tally).await;
+        }
+        assert_eq!(tally.wrong, Vec::<String>::new(), "{kind} {name}");
+        let Tally { right, refused, unread, .. } = tally;
+        told.push(format!("{name}: {right} right, {refused} refused at the start, {unread} when read"));
+        eprintln!("inputs passed: {kind} store, {name} {count} of {count}");
+    }
+    eprintln!("{kind} store of {} bytes: {}", whole.len(), told.join("; "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_is_an_error_or_does_no_harm() {
+    let given = std::env::var("QUIRE_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    eprintln!("QUIRE_SEED={seed}");
+    // redb panics on damage; thousands of those lines help nobody.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut state = seed;
+    for encrypt in [false, true] {
+        damaged(encrypt, &mut state).await;
+    }
+    let _ = std::panic::take_hook();
+}
