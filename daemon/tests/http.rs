@@ -367,7 +367,7 @@ async fn what_is_not_served_is_left_to_the_door() {
         );
         assert_eq!((answer.header("content-type"), answer.text.as_str()), ("", ""));
     }
-    for nowhere in ["/", "/api/nothing", "/v1/nothing", "/v1/status/", "/V1/status"] {
+    for nowhere in ["/nothing", "/api/nothing", "/v1/nothing", "/v1/status/", "/V1/status"] {
         let answer = desk.get(nowhere).await;
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::NOT_FOUND, ""), "{nowhere}");
     }

@@ -41,7 +41,7 @@ pub enum Caller {
 pub enum Standing {
     /// One of ours: the documented shapes need nothing more.
     Trusted,
-    /// Nobody knows: every route needs the bearer token.
+    /// Nobody knows: what is shown decides, an app password where these are asked for, else the bearer token.
     NeedsToken,
     /// Somebody else's process: 403.
     Refused,
