@@ -106,11 +106,12 @@ fn settled(roster: &Roster) {
     assert!(known.0.keys().all(|device| reached.contains(device)), "somebody is trusted whom nobody added");
 }
 
-/// What follows for each device; its name and addresses are for people.
-fn rights(known: &BTreeMap<DeviceId, Trust>) -> BTreeMap<DeviceId, (bool, Vec<(Space, Rights)>)> {
+/// What follows for each device; its name and addresses are for people. Whoever has everything has each space.
+fn rights(known: &BTreeMap<DeviceId, Trust>) -> BTreeMap<DeviceId, Option<Vec<(Space, Rights)>>> {
     let spaces =
         |trust: &Trust| trust.spaces.iter().map(|(space, rights)| (space.clone(), *rights)).collect();
-    known.iter().map(|(device, trust)| (*device, (trust.everything, spaces(trust)))).collect()
+    let of = |trust: &Trust| (!trust.everything).then(|| spaces(trust));
+    known.iter().map(|(device, trust)| (*device, of(trust))).collect()
 }
 
 /// Whom a chain of entries leads to.
