@@ -61,11 +61,42 @@ pub(super) fn start(inner: &Arc<Inner>) {
                 _ = stop.wait_for(|stop| *stop) => return,
                 _ = turns.tick() => {}
             }
-            if let Err(error) = sweep(&inner).await {
+            if let Err(error) = turn(&inner).await {
                 tracing::warn!(%error, "bulk data that is no longer kept could not be removed; it is tried again");
             }
         }
     });
+}
+
+async fn turn(inner: &Arc<Inner>) -> Result<()> {
+    forget_missing(inner).await?;
+    sweep(inner).await
+}
+
+/// Exported rows whose file is not there are gone, and so are uploads: a backup has their rows without them.
+async fn forget_missing(inner: &Arc<Inner>) -> Result<()> {
+    let (exports, uploads) = {
+        let registry = inner.registry();
+        let exports = ids(&registry, |sync| {
+            sync.exported.is_some_and(|exported| exported.kept) && !inner.files.rows(sync.id).exists()
+        });
+        let is_missing = |upload: u64| !inner.files.upload(upload).exists();
+        let definitions = registry.definitions.values();
+        let uploads: Vec<_> = definitions
+            .filter(|known| known.staged.iter().any(|staged| is_missing(staged.upload)))
+            .map(|known| known.named)
+            .collect();
+        (exports, uploads)
+    };
+    for id in exports {
+        tracing::warn!(sync = id, "the file of exported rows is gone");
+        inner.forget_rows(id).await?;
+    }
+    for named in uploads {
+        tracing::warn!(%named, "a file of staged rows is gone; what was staged must be sent again");
+        inner.clear(named).await?;
+    }
+    Ok(())
 }
 
 /// Frees the places of everything that has outlived its time.

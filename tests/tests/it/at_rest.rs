@@ -141,8 +141,9 @@ fn in_session(home: &Path, has_keys: bool, folder: &Path, variables: &[(&str, &s
 fn the_folder_is_private_and_is_made_so_again() {
     let mut desk = Daemon::start(with("desk", &[("QUIRE_ENCRYPT", "true"), ("QUIRE_ENCRYPT_KEY", "file")]));
     App::new(3, 1).sync(&desk, &[marking(&guid())]);
+    let data = desk.data();
     let check = |when: &str| {
-        for entry in std::fs::read_dir(desk.data()).unwrap().map(|entry| entry.unwrap()) {
+        for entry in std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap()) {
             let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
             assert_eq!(mode, 0, "{} {when}", entry.path().display());
         }

@@ -28,14 +28,17 @@ impl Drop for Disk {
     }
 }
 
+/// Some 14 KB of random text: nothing makes it smaller than half.
+fn large() -> String {
+    (0..400).map(|_| uuid::Uuid::new_v4().to_string()).collect()
+}
+
 /// Sends markings until one is refused; gives those that were taken, and the refusal's status.
 fn fill(desk: &Daemon) -> (Vec<String>, u16, String) {
     let mut taken = Vec::new();
     for _ in 0..10_000 {
         let guid = guid();
-        // Random text: nothing makes it smaller.
-        let note: String = (0..60).map(|_| uuid::Uuid::new_v4().to_string()).collect();
-        let request = App::new(3, 1).request(&[marking(&guid).with("note", note)]).to_string();
+        let request = App::new(3, 1).request(&[marking(&guid).with("content", large())]).to_string();
         let headers = [("Content-Type", "application/json")];
         let answer = desk.anonymous("POST", SYNCHRONIZE, &headers, Some(request.as_bytes()));
         if answer.status != 200 {
@@ -116,8 +119,7 @@ fn a_file_that_must_not_grow_is_an_error_and_not_the_end() {
     let headers = [("Content-Type", "application/json")];
     let mut taken = 0;
     let status = loop {
-        let note: String = (0..60).map(|_| uuid::Uuid::new_v4().to_string()).collect();
-        let request = App::new(3, 1).request(&[marking(&guid()).with("note", note)]).to_string();
+        let request = App::new(3, 1).request(&[marking(&guid()).with("content", large())]).to_string();
         let answer =
             client.request("POST", SYNCHRONIZE, &headers, Some(request.as_bytes())).expect("an answer");
         if answer.status != 200 {
