@@ -212,6 +212,12 @@ struct UnpairArgs {
     /// Take in what was set aside of a device that is removed already (by its id)
     #[arg(long)]
     adopt: bool,
+    /// DEVICE is this one: take it out, destroy its keys and all that it keeps, and end the daemon
+    #[arg(long, conflicts_with = "adopt")]
+    leave: bool,
+    /// Leave also when no other device has all that is here
+    #[arg(long, requires = "leave")]
+    even_if_lost: bool,
     #[command(flatten)]
     folder: FolderArgs,
 }

@@ -2,6 +2,7 @@
 
 mod holder;
 mod https;
+mod leaving;
 mod network;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -84,7 +85,12 @@ pub async fn run(config: Config, mut shutdown: Receiver<bool>) -> Result<(), Sta
     let folder = Folder::open(&config.data_dir)?;
     let mut running = Running::start(&folder, &config).await?;
     let ended = running.follow(&config, &mut shutdown).await;
+    let leaves = running.leaves();
     running.stop().await;
+    if leaves {
+        let destroyed = tokio::task::spawn_blocking(move || leaving::destroy(&folder, &config)).await;
+        destroyed.map_err(|_| StartError::Ended("destruction"))??;
+    }
     ended
 }
 
@@ -99,6 +105,7 @@ struct Running {
     /// Gone before anything else stops.
     ready_file: Option<ReadyFile>,
     stop_http: watch::Sender<bool>,
+    leaving: watch::Receiver<bool>,
     http: JoinHandle<std::io::Result<()>>,
     https: Option<Https>,
 }
@@ -127,7 +134,9 @@ impl Running {
             tls: secure.as_ref().map(Secure::told),
             short_anchors: config.cyan_anchors == Anchors::Short,
             ready: ready.subscribe(),
+            leaving: watch::Sender::new(false),
         };
+        let leaving = about.leaving.subscribe();
         let told = Ready {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -157,7 +166,7 @@ impl Running {
         let http = tokio::spawn(serve(api, None, app, rules.clone(), Limits::default(), until));
         ready.send_replace(true);
         let mut running =
-            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, http, https };
+            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, leaving, http, https };
         match folder::write_ready(folder, &told) {
             Ok(file) => running.ready_file = Some(file),
             Err(error) => {
@@ -176,8 +185,10 @@ impl Running {
         if let Err(error) = &watch {
             tracing::warn!(%error);
         }
+        let mut leaving = self.leaving.clone();
         loop {
             tokio::select! {
+                Ok(_) = leaving.wait_for(|leaves| *leaves) => return Ok(leaving::farewell(&self.peers).await),
                 // An error means that nobody is left to say it: stopped all the same.
                 _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
                 _ = &mut self.http => return Err(StartError::Ended("HTTP server")),
@@ -188,6 +199,11 @@ impl Running {
                 },
             }
         }
+    }
+
+    /// Whether this device leaves.
+    fn leaves(&self) -> bool {
+        *self.leaving.borrow()
     }
 
     fn adopt(&self, config: &Config) {

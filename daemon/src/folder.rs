@@ -114,6 +114,23 @@ impl Folder {
         &self.path
     }
 
+    /// Removes all that is kept in it; the lock stays until this process ends.
+    ///
+    /// # Errors
+    /// When the system refuses: what could not be removed is named.
+    pub fn destroy(&self) -> Result<(), FolderError> {
+        for name in CONTENTS.iter().chain(&[TOKEN, "tls"]) {
+            let path = self.path.join(name);
+            match path.symlink_metadata() {
+                Ok(about) if about.is_dir() => {
+                    std::fs::remove_dir_all(&path).map_err(|source| io("remove", &path, source))?;
+                }
+                _ => remove(&path)?,
+            }
+        }
+        sync_folder(&self.path).map_err(|source| io("write", &self.path, source))
+    }
+
     /// Where the API token is kept.
     pub fn token_file(&self) -> PathBuf {
         token_file(&self.path)

@@ -11,6 +11,11 @@ pub(super) fn run(client: &Client, args: &UnpairArgs) -> Result<(), Failure> {
     if args.adopt {
         return adopt(client, &args.device);
     }
+    let status = client.get("/v1/status")?;
+    let is_this = output::cell(&status["deviceId"]).eq_ignore_ascii_case(&args.device);
+    if is_this || args.leave {
+        return leave(client, &status, args, is_this);
+    }
     let known = client.get("/v1/peers")?;
     let peer = find(&known, &args.device)?;
     let device = output::cell(&peer["deviceId"]);
@@ -26,6 +31,18 @@ pub(super) fn run(client: &Client, args: &UnpairArgs) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+/// Only who says so in full leaves: by the id of this device, and that it is to leave.
+fn leave(client: &Client, status: &Value, args: &UnpairArgs, is_this: bool) -> Result<(), Failure> {
+    if !(is_this && args.leave) {
+        return Err(Failure::Said(format!(
+            "to take this device out and destroy all that it keeps, say its id: quire unpair {} --leave",
+            output::cell(&status["deviceId"])
+        )));
+    }
+    client.post("/v1/leave", &json!({ "deviceId": status["deviceId"], "evenIfLost": args.even_if_lost }))?;
+    Ok(output::line("This device has left. Its keys and all that it kept are destroyed as the daemon ends.")?)
 }
 
 fn adopt(client: &Client, device: &str) -> Result<(), Failure> {

@@ -33,6 +33,11 @@ impl Engine {
         self.change_roster(RosterChange::Remove(peer)).await
     }
 
+    /// Takes this device out of everything it shares. Peers hear of it in their sessions.
+    pub async fn leave(&self) -> Result<(), EngineError> {
+        self.change_roster(RosterChange::Leave).await.map(drop)
+    }
+
     /// Takes for good what is here of a removed device's logs. False when it is trusted, or never was.
     pub async fn adopt(&self, device: DeviceId) -> Result<bool, EngineError> {
         self.change_roster(RosterChange::Adopt(device)).await

@@ -106,6 +106,8 @@ pub enum RosterChange {
     AdmitInvited(DeviceId),
     /// A device is removed, for all who share anything with it.
     Remove(DeviceId),
+    /// This device leaves.
+    Leave,
     /// What is here of a removed device's logs is taken for good.
     Adopt(DeviceId),
     /// A key is put above the devices.

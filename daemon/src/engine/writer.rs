@@ -551,6 +551,7 @@ fn change_roster(batch: &mut Batch<'_, '_>, change: RosterChange) -> Result<bool
         RosterChange::Uninvite(device) => batch.forget_invited(device).map(|()| true),
         RosterChange::AdmitInvited(device) => batch.admit_invited(device),
         RosterChange::Remove(device) => batch.remove_peer(device),
+        RosterChange::Leave => batch.leave().map(|()| true),
         RosterChange::Adopt(device) => batch.adopt(device),
         RosterChange::NameRecovery(key) => batch.name_recovery(key),
         RosterChange::Expel(ruling) => batch.expel(&ruling),

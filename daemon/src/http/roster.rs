@@ -67,6 +67,29 @@ pub(super) async fn adopt(State(services): State<Services>, Named(id): Named) ->
     })
 }
 
+/// `POST /v1/leave`.
+pub(super) async fn leave(
+    State(services): State<Services>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let members = object(&headers, &body, &["deviceId", "evenIfLost"])?;
+    let own = services.engine.card().id();
+    if members.get("deviceId").and_then(Value::as_str).and_then(DeviceId::parse) != Some(own) {
+        return Err(bad("`deviceId` must be this device, so that nobody leaves by mistake"));
+    }
+    let even_if_lost = members.get("evenIfLost").and_then(Value::as_bool).unwrap_or(false);
+    let is_elsewhere = services.network.peers().iter().any(|peer| peer.grants.is_none() && peer.behind_by == 0);
+    let is_empty = services.engine.mirror().names.spaces().next().is_none();
+    if !(is_elsewhere || is_empty || even_if_lost) {
+        let why = "no other device of yours has all that is here: it would be lost";
+        return Err(Problem::new(StatusCode::CONFLICT, why));
+    }
+    services.engine.leave().await?;
+    services.about.leaving.send_replace(true);
+    Ok(StatusCode::ACCEPTED)
+}
+
 /// `POST /v1/recovery`: puts a key on paper above this person's devices.
 pub(super) async fn name(
     State(services): State<Services>,

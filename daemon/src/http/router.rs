@@ -55,6 +55,8 @@ pub struct About {
     pub short_anchors: bool,
     /// True from when both sockets accept until it stops.
     pub ready: watch::Receiver<bool>,
+    /// Becomes true when this device is to leave and all that it keeps is to be destroyed.
+    pub leaving: watch::Sender<bool>,
 }
 
 /// Where HTTPS is served, and with what.
@@ -135,6 +137,7 @@ fn routes() -> Vec<Route> {
         to(&of::peers::LIST, peers::list),
         to(&of::peers::REMOVE, peers::remove),
         to(&of::peers::ADOPT, roster::adopt),
+        to(&of::peers::LEAVE, roster::leave),
         to(&of::peers::SET_ASIDE, roster::set_aside),
         to(&of::peers::RECOVERY, roster::name),
         to(&of::peers::EXPEL, roster::expel),

@@ -241,6 +241,17 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
+    /// Takes this device out of everything it shares: nobody trusts it from then on, and its logs are good to their ends.
+    pub fn leave(&mut self) -> Result<()> {
+        // What is open is counted, so that the cut names it.
+        self.seal()?;
+        let (before, me) = (Arc::clone(&self.replica.mirror.standing), self.replica.mirror.card.id());
+        let entries = self.replica.mirror.roster.entries_of(me);
+        self.keep_ruling(&Ruling::make(&Saying::Remove { device: me, entries }, &self.replica.key))?;
+        self.say_cuts(&BTreeSet::from([me]))?;
+        self.settle(&before)
+    }
+
     /// Takes for good all that is here of a device's logs, also what was set aside because others cut them earlier.
     pub fn adopt(&mut self, device: DeviceId) -> Result<bool> {
         let known = self.replica.mirror.standing.was_trusted(device);

@@ -160,6 +160,7 @@ impl Desk {
             started_ms: 0,
             tls: None,
             short_anchors: false,
+            leaving: watch::Sender::new(false),
             ready: ready.subscribe(),
         };
         let folder = tempfile::tempdir().unwrap();

@@ -36,4 +36,5 @@ mod netns;
 mod openapi;
 mod peers;
 mod restart;
+mod revocation;
 mod synchronize;

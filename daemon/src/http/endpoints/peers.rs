@@ -8,7 +8,7 @@ use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Parameter, Reply,
 pub const GROUP: Group = Group {
     name: "Peers",
     about: "The paired devices, and how to pair another.",
-    endpoints: &[&LIST, &REMOVE, &ADOPT, &SYNC, &INVITE, &ACCEPT, &SET_ASIDE, &RECOVERY, &EXPEL],
+    endpoints: &[&LIST, &REMOVE, &ADOPT, &LEAVE, &SYNC, &INVITE, &ACCEPT, &SET_ASIDE, &RECOVERY, &EXPEL],
 };
 
 /// `GET /v1/peers`.
@@ -52,6 +52,23 @@ pub const ADOPT: Endpoint = Endpoint {
         Reply::bare(204, "They count."),
         Reply::problem(404, "No such device was ever paired."),
         Reply::problem(409, "The device is paired: all that it writes counts."),
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/leave`.
+pub const LEAVE: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/leave",
+    summary: "Takes this device out and destroys all that it keeps",
+    description: "Its keys first, then the rest; the daemon ends. The other devices are told while it is connected with \
+                  them. What a disk keeps of deleted files is only unreadable where `encrypt` was on.",
+    parameters: &[],
+    request: Some(Body::json(Schema::Json("Leaving", leaving))),
+    responses: &[
+        Reply::bare(202, "It leaves, and the daemon ends."),
+        Reply::problem(400, "`deviceId` is not this device, which is asked for so that nobody leaves by mistake."),
+        Reply::problem(409, "No other device has all that is here; `evenIfLost` leaves all the same."),
     ],
     auth: Auth::Bearer,
 };
@@ -199,6 +216,13 @@ fn set_aside() -> Value {
         "reason": { "type": "string", "examples": ["its author had been removed"] },
     } });
     json!({ "type": "object", "properties": { "setAside": { "type": "array", "items": one } } })
+}
+
+fn leaving() -> Value {
+    json!({ "type": "object", "required": ["deviceId"], "additionalProperties": false, "properties": {
+        "deviceId": { "type": "string", "description": "This device." },
+        "evenIfLost": { "type": "boolean", "description": "Also when something is here alone." },
+    } })
 }
 
 fn recovery_key() -> Value {
