@@ -29,6 +29,8 @@ pub mod meta {
     pub const CHANNEL_KEY: &[u8] = b"channel";
     /// The incarnation that writes now.
     pub const INCARNATION: &[u8] = b"incarnation";
+    /// The logs that this installation began itself.
+    pub const LIVES: &[u8] = b"lives";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
     /// Recovery keys that this device keeps to: see `replica/roster.rs`.
@@ -276,6 +278,10 @@ pub enum Aside {
     UnknownRules,
     /// Its author lost the right to write, and it is behind what the others took for good.
     BehindCut,
+    /// Its log forked at or before it.
+    Forked,
+    /// It builds on what is in a branch of a log that forked, so not everybody can have it.
+    DependsOnForked,
 }
 
 /// A device that proved an invitation's code: who it is, and what it was granted.
