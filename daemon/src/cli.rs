@@ -348,10 +348,13 @@ impl FolderArgs {
         Layer { data_dir: flag("--data-dir", self.data_dir.as_ref().map(absolute)), ..Layer::default() }
     }
 
+    fn loader(&self) -> Result<Loader, Failure> {
+        Ok(Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?)
+    }
+
     /// The folder that a daemon with these options has.
     fn data_dir(&self) -> Result<PathBuf, Failure> {
-        let loader = Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?;
-        Ok(loader.data_dir()?)
+        Ok(self.loader()?.data_dir()?)
     }
 
     /// The daemon that runs on it.
@@ -372,16 +375,6 @@ impl ServeArgs {
             ..self.folder.layer()
         };
         Ok(Loader::new(layer, self.folder.config, &|name| std::env::var_os(name))?)
-    }
-}
-
-impl FolderArgs {
-    fn loader(&self) -> Result<Loader, Failure> {
-        Ok(Loader::new(self.layer(), self.config.clone(), &|name| std::env::var_os(name))?)
-    }
-
-    fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::of_folder(&self.loader()?.data_dir()?)?)
     }
 }
 

@@ -105,7 +105,7 @@ struct Running {
     /// Gone before anything else stops.
     ready_file: Option<ReadyFile>,
     stop_http: watch::Sender<bool>,
-    leaving: watch::Receiver<bool>,
+    leaving: Receiver<bool>,
     http: JoinHandle<std::io::Result<()>>,
     https: Option<Https>,
 }
@@ -165,8 +165,19 @@ impl Running {
         let https = secure.map(|secure| secure.start(app.clone(), stop_http.subscribe()));
         let http = tokio::spawn(serve(api, None, app, rules.clone(), Limits::default(), until));
         ready.send_replace(true);
-        let mut running =
-            Self { engine, bulk, peers, beacon, rules, ready, ready_file: None, stop_http, leaving, http, https };
+        let mut running = Self {
+            engine,
+            bulk,
+            peers,
+            beacon,
+            rules,
+            ready,
+            ready_file: None,
+            stop_http,
+            leaving,
+            http,
+            https,
+        };
         match folder::write_ready(folder, &told) {
             Ok(file) => running.ready_file = Some(file),
             Err(error) => {

@@ -13,7 +13,7 @@ pub use backup::{Snapshot, SnapshotRow};
 pub use types::{
     Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
     MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,
-    NodeName, NodePut, PeerRecord, RecordsOf, RosterChange, ShelfRow, Shelve, Shelved, SpaceView,
+    NodeName, NodePut, PeerRecord, RecordsOf, Refusal, RosterChange, ShelfRow, Shelve, Shelved, SpaceView,
     Synchronized, TokenPut, WindowPage,
 };
 
@@ -351,7 +351,9 @@ impl Engine {
     pub fn ahead_by(&self, peer: DeviceId) -> u64 {
         let said = self.inner.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let mirror = self.mirror();
-        let ahead = |(space, said): (Space, Clock)| said.ahead_of(&mirror.clock(&space));
+        // What a peer has of a log behind its good end nobody wants.
+        let ahead =
+            |(space, said): (Space, Clock)| mirror.capped(&space, said).ahead_of(&mirror.clock(&space));
         said.unwrap_or_default().into_iter().map(ahead).fold(0, u64::saturating_add)
     }
 

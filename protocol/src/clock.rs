@@ -28,6 +28,17 @@ impl Clock {
         }
     }
 
+    /// Covers no more of `log` than up to `seq`.
+    pub fn cap(&mut self, log: Incarnation, seq: u64) {
+        if self.get(log) > seq {
+            if seq == 0 {
+                self.0.remove(&log)
+            } else {
+                self.0.insert(log, seq)
+            };
+        }
+    }
+
     /// True when record `seq` of `log` is covered.
     pub fn covers(&self, log: Incarnation, seq: u64) -> bool {
         seq <= self.get(log)

@@ -82,6 +82,20 @@ pub const MAX_RULING: usize = 128 * 1024;
 /// life, and one device alone cannot fill the roster so that no removal finds room.
 pub const MAX_STATEMENTS_OF_ONE: usize = 512;
 
+/// Proven forks kept of one author's logs: one for each space of a cloned device, and one device alone cannot fill
+/// the roster. A proof takes at most 19 KB, mostly less than one.
+pub const MAX_FORKS_OF_ONE: usize = 128;
+
+/// Questions with which one doubt is settled: twice the digits of the longest log, with room. Who answers so many
+/// times without an end proves nothing.
+pub const MAX_RECOUNT: usize = 128;
+
+/// Questions of a peer that are answered in one session: each costs a walk through a log.
+pub const MAX_ANSWERS: usize = 1024;
+
+/// Doubts that are followed up in one session.
+pub const MAX_DOUBTS: usize = 64;
+
 /// Bytes of a device's display name.
 pub const MAX_DEVICE_NAME: usize = 128;
 

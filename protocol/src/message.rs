@@ -36,6 +36,43 @@ pub enum Message {
     Ping,
     /// "Yes."
     Pong,
+    /// What the chains of this side's logs are, for a peer to see whether they are the same.
+    Heads(Heads),
+    /// "Which records follow this one in your copy of the log?"
+    Recount(Place),
+    /// The answer: where, and a segment as it is kept; no bytes when there is none.
+    Branch(Place, Vec<u8>),
+}
+
+/// The ends of the logs of a space.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Heads {
+    /// Number of the space among those the speaker named.
+    pub space: u32,
+    /// The ends.
+    pub heads: Vec<ShortHead>,
+}
+
+/// The end of a log, short: its number, and the first bytes of the chain there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShortHead {
+    /// Which log.
+    pub log: Incarnation,
+    /// Its last record that is here and good.
+    pub seq: u64,
+    /// First bytes of the chain there.
+    pub chain: [u8; 8],
+}
+
+/// A place in a log, by the log's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// Number of the space among those the speaker named.
+    pub space: u32,
+    /// Which log.
+    pub log: Incarnation,
+    /// Behind this record.
+    pub after: u64,
 }
 
 /// How a session begins.
@@ -118,6 +155,13 @@ impl Message {
             Message::Refuse(body) => with(6, postcard::to_allocvec(body)),
             Message::Ping => vec![7],
             Message::Pong => vec![8],
+            Message::Heads(body) => with(9, postcard::to_allocvec(body)),
+            Message::Recount(body) => with(10, postcard::to_allocvec(body)),
+            Message::Branch(place, segment) => {
+                let mut out = with(11, postcard::to_allocvec(place));
+                out.extend_from_slice(segment);
+                out
+            }
         }
     }
 
@@ -137,6 +181,12 @@ impl Message {
             6 => Message::Refuse(read(body).ok_or_else(malformed)?),
             7 => Message::Ping,
             8 => Message::Pong,
+            9 => Message::Heads(read(body).ok_or_else(malformed)?),
+            10 => Message::Recount(read(body).ok_or_else(malformed)?),
+            11 => {
+                let (place, segment) = postcard::take_from_bytes(body).map_err(|_| malformed())?;
+                Message::Branch(place, segment.to_vec())
+            }
             _ => return Ok(None),
         };
         within_bounds(&message).then_some(Some(message)).ok_or_else(malformed)
@@ -160,6 +210,7 @@ fn within_bounds(message: &Message) -> bool {
             };
             spaces.len() <= MAX_SPACES && spaces.iter().all(usable)
         }
+        Message::Heads(said) => said.heads.len() <= MAX_LOGS,
         _ => true,
     }
 }
@@ -193,6 +244,12 @@ mod tests {
             Message::Segment(segment.clone()),
             Message::Ack(Progress { space: 1, log: 2, seq: 300 }),
             Message::Ping,
+            Message::Heads(Heads {
+                space: 0,
+                heads: vec![ShortHead { log: Incarnation([1; 16]), seq: 300, chain: [2; 8] }],
+            }),
+            Message::Recount(Place { space: 1, log: Incarnation([1; 16]), after: 300 }),
+            Message::Branch(Place { space: 1, log: Incarnation([1; 16]), after: 300 }, vec![1, 2, 3]),
         ];
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Ok(Some(message)));

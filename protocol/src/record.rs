@@ -8,6 +8,7 @@
 
 pub mod pack;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::clock::{put_varint, take_varint};
@@ -48,6 +49,9 @@ pub struct Record {
     /// The raw change, seed or blob part.
     pub payload: Vec<u8>,
 }
+
+/// Bytes of a record's header: kind, rules, flags, document, and two numbers of at most ten bytes.
+const HEADER: usize = 3 + 16 + 2 * 10;
 
 /// Hash of a log up to one record.
 pub type Chain = [u8; 32];
@@ -98,16 +102,40 @@ pub fn chain_start(space: &Space, log: Incarnation) -> Chain {
 
 /// The chain after one more record.
 pub fn chain_step(chain: &Chain, record: &Record) -> Chain {
-    let mut header = Vec::with_capacity(48);
-    record.put_header(&mut header);
-    let mut hasher = blake3::Hasher::new_derive_key("quire chain step 1");
-    hasher.update(chain);
-    hasher.update(&header);
-    hasher.update(blake3::hash(&record.payload).as_bytes());
-    *hasher.finalize().as_bytes()
+    record.link().step(chain)
+}
+
+/// What the chain takes of a record: enough to check a signature over it, without what it says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    header: Vec<u8>,
+    payload: [u8; 32],
+}
+
+impl Link {
+    /// The chain after this record.
+    pub fn step(&self, chain: &Chain) -> Chain {
+        let mut hasher = blake3::Hasher::new_derive_key("quire chain step 1");
+        hasher.update(chain);
+        hasher.update(&self.header);
+        hasher.update(&self.payload);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// True when its header is as long as one may be.
+    pub fn is_bounded(&self) -> bool {
+        self.header.len() <= HEADER
+    }
 }
 
 impl Record {
+    /// What the chain takes of it.
+    pub fn link(&self) -> Link {
+        let mut header = Vec::with_capacity(HEADER);
+        self.put_header(&mut header);
+        Link { header, payload: *blake3::hash(&self.payload).as_bytes() }
+    }
+
     fn put_header(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.kind.0, self.rules, u8::from(self.more)]);
         out.extend_from_slice(&self.doc.0);
@@ -151,8 +179,8 @@ impl Segment {
         author: &PublicKey,
     ) -> Result<Chain, SegmentError> {
         let chain = self.records.iter().fold(*before, |chain, record| chain_step(&chain, record));
-        let header = signed_header(space, log, self.hi(), &chain, &self.seal);
-        author.verify(&header, &self.seal.signature).then_some(chain).ok_or(SegmentError::Signature)
+        let holds = self.seal.closes(space, log, (self.hi(), &chain), author);
+        holds.then_some(chain).ok_or(SegmentError::Signature)
     }
 
     /// What is left of it after record `seq`.
@@ -227,6 +255,17 @@ fn packs_of(mut body: &[u8], count: usize) -> Result<Vec<&[u8]>, SegmentError> {
 }
 
 impl Seal {
+    /// True when `author` signed that the log has this chain at this record.
+    pub fn closes(
+        &self,
+        space: &Space,
+        log: Incarnation,
+        (hi, chain): (u64, &Chain),
+        author: &PublicKey,
+    ) -> bool {
+        author.verify(&signed_header(space, log, hi, chain, self), &self.signature)
+    }
+
     /// Appends its bytes.
     pub fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.epoch);

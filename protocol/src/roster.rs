@@ -6,6 +6,7 @@
 //! other without being paired. All of it is a pure function of the set: whatever came first, devices that know the same
 //! statements decide the same.
 
+mod fork;
 mod ruling;
 mod standing;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{DeviceId, Space};
 use crate::identity::{DeviceCard, DeviceKey, PublicKey, Rights, SignatureBytes};
 
+pub use fork::{Branch, Fork};
 pub use ruling::{Ruling, Saying};
 pub use standing::{Admitted, Standing};
 
@@ -168,6 +170,14 @@ impl Roster {
             after.copy_from_slice(&blake3::derive_key("quire removals 1", &known.concat())[..8]);
         }
         after
+    }
+
+    /// The forks that are proven.
+    pub fn forks(&self) -> impl Iterator<Item = (&Ruling, Fork)> {
+        self.rulings.iter().filter_map(|ruling| match ruling.says()? {
+            Saying::Fork(fork) => Some((ruling, *fork)),
+            _ => None,
+        })
     }
 
     /// Names of the entries that add a device.

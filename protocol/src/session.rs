@@ -10,13 +10,19 @@
 //! session that is cut keeps what it got. New records are pushed as they commit, by the same path. Nothing
 //! is acknowledged before it is on disk: `Ack` follows the input [`Input::Ingested`], never a message.
 
-use std::collections::{BTreeMap, VecDeque};
+mod doubt;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::Clock;
 use crate::id::{Incarnation, Space};
 use crate::limits::{FETCH, MAX_LOGS, MAX_SPACES, WINDOW};
-use crate::message::{Credentials, Greeting, LogName, Message, Progress, SegmentMessage, WIRE_VERSION};
+use crate::message::{
+    Credentials, Greeting, LogName, Message, Progress, SegmentMessage, ShortHead, WIRE_VERSION,
+};
 use crate::record::Segment;
+pub use doubt::Compared;
+use doubt::Search;
 
 /// Milliseconds on any clock that only goes forward.
 pub type Millis = u64;
@@ -59,6 +65,40 @@ pub enum Input {
         /// The log is here up to this record.
         seq: u64,
     },
+    /// The answer to [`Output::Heads`].
+    Heads {
+        /// Of which space.
+        space: Space,
+        /// The ends of its logs.
+        heads: Vec<ShortHead>,
+    },
+    /// The peer's log is not the one that is here: they differ at record `at` or before it.
+    Doubt {
+        /// Of which space.
+        space: Space,
+        /// Which log.
+        log: Incarnation,
+        /// Where.
+        at: u64,
+    },
+    /// The answer to [`Output::Branch`]: a segment as it is kept, empty when there is none.
+    Branch {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// Behind which record.
+        after: u64,
+        /// Encoded.
+        segment: Vec<u8>,
+    },
+    /// The answer to [`Output::Compare`].
+    Compared {
+        /// Behind which record.
+        after: u64,
+        /// What came out.
+        compared: Compared,
+    },
     /// This side's credentials for the peer changed.
     Credentials(Credentials),
     /// Time went by.
@@ -90,6 +130,39 @@ pub enum Output {
     },
     /// Keep these, then say [`Input::Committed`] again: more spaces may be shared now.
     Learn(Credentials),
+    /// Read the ends of the logs of this space, as the peer may know them.
+    Heads {
+        /// Which space.
+        space: Space,
+    },
+    /// Compare the ends of the peer's logs with those that are here, and say [`Input::Doubt`] of each that has the same
+    /// number with another chain.
+    CompareHeads {
+        /// Of which space.
+        space: Space,
+        /// The peer's.
+        heads: Vec<ShortHead>,
+    },
+    /// Read what follows a record of a log, as it is kept.
+    Branch {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// Behind which record.
+        after: u64,
+    },
+    /// Compare a segment of the peer with the records that are here, and keep the proof when the log forked.
+    Compare {
+        /// Of which space.
+        space: Space,
+        /// Of which log.
+        log: Incarnation,
+        /// Behind which record.
+        after: u64,
+        /// Encoded.
+        segment: Vec<u8>,
+    },
     /// The peer shares this space and has this much of it on its disk.
     PeerHas {
         /// Which space.
@@ -119,6 +192,13 @@ pub struct Session {
     peer_spaces: Vec<Space>,
     my_logs: Vec<Incarnation>,
     peer_logs: Vec<Incarnation>,
+    /// Logs that were doubted in this session.
+    doubted: BTreeSet<(Space, Incarnation)>,
+    /// The first one is under way.
+    searches: VecDeque<Search>,
+    comparing: bool,
+    /// The peer's questions that were answered.
+    answers: usize,
 }
 
 /// One space within the session.
@@ -155,6 +235,10 @@ impl Session {
             peer_spaces: Vec::new(),
             my_logs: Vec::new(),
             peer_logs: Vec::new(),
+            doubted: BTreeSet::new(),
+            searches: VecDeque::new(),
+            comparing: false,
+            answers: 0,
         };
         let greeting = Greeting { version: WIRE_VERSION, credentials: digest(&session.credentials) };
         (session, vec![Output::Send(Message::Greeting(greeting))])
@@ -178,6 +262,12 @@ impl Session {
                 }
                 self.credentials = credentials;
             }
+            Input::Heads { space, heads } => self.heads(&space, heads, &mut out),
+            Input::Doubt { space, log, at } => self.doubt(space, log, at, &mut out),
+            Input::Branch { space, log, after, segment } => {
+                self.answer_recount((space, log, after), segment, &mut out);
+            }
+            Input::Compared { after, compared } => self.compared(after, compared, &mut out),
             Input::Tick => self.tick(now, &mut out),
         }
         out
@@ -210,6 +300,9 @@ impl Session {
             Message::Refuse(progress) => self.refused(progress, out),
             Message::Ping => out.push(Output::Send(Message::Pong)),
             Message::Pong => {}
+            Message::Heads(said) => self.peer_heads(said, out),
+            Message::Recount(place) => self.recount(place, out),
+            Message::Branch(place, segment) => self.branch(place, segment, out),
         }
     }
 
@@ -228,7 +321,9 @@ impl Session {
             named.push((space.clone(), link.own.clone()));
         }
         if !named.is_empty() {
+            let spaces = named.iter().map(|(space, _)| space.clone()).collect();
             out.push(Output::Send(Message::Clocks(named)));
+            Session::show_heads(spaces, out);
         }
     }
 
@@ -246,7 +341,9 @@ impl Session {
             link.pump(&space, out);
         }
         if !named.is_empty() {
+            let spaces = named.iter().map(|(space, _)| space.clone()).collect();
             out.insert(0, Output::Send(Message::Clocks(named)));
+            Session::show_heads(spaces, out);
         }
     }
 
@@ -309,7 +406,10 @@ impl Session {
             return out.push(Output::Close("the peer acknowledged what it was not sent"));
         };
         let Some(link) = self.links.get_mut(&space) else { return };
-        if progress.seq > link.own.get(log).min(link.sent.get(log)) {
+        // What goes on behind the good end of a forked log is acknowledged in full by who does not know of the fork.
+        let was_sent = |(l, hi, _): &(Incarnation, u64, usize)| *l == log && progress.seq <= *hi;
+        let is_known = progress.seq <= link.own.get(log).min(link.sent.get(log));
+        if !is_known && !link.in_flight.iter().any(was_sent) {
             return out.push(Output::Close("the peer acknowledged what it was not sent"));
         }
         link.acked.advance(log, progress.seq);
@@ -348,7 +448,8 @@ impl Session {
                 continue;
             }
             link.sent.advance(log, hi);
-            link.in_flight.push_back((log, hi, segment.len()));
+            // Of a log that forked no more is acknowledged than is good of it.
+            link.in_flight.push_back((log, hi.min(link.own.get(log)), segment.len()));
             let log = match self.my_logs.iter().position(|l| *l == log) {
                 Some(n) => LogName::Known(n as u32),
                 None => {

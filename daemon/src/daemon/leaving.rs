@@ -31,7 +31,9 @@ pub(super) fn destroy(folder: &Folder, config: &Config) -> Result<(), StartError
     let store = Store::open_protected(&folder.path().join(DATABASE), &protection);
     match store.and_then(|store| store.keys().forget(&protection)) {
         Ok(()) => {}
-        Err(error) => tracing::warn!(%error, "the key of the store could not be removed from where it is kept"),
+        Err(error) => {
+            tracing::warn!(%error, "the key of the store could not be removed from where it is kept")
+        }
     }
     folder.destroy()?;
     tracing::info!(folder = %folder.path().display(), "all that this device kept is destroyed");

@@ -1,13 +1,16 @@
 //! The roster as the handle changes and shows it.
 
-use quire_protocol::id::DeviceId;
+use std::collections::BTreeSet;
+
+use quire_protocol::id::{DeviceId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, PublicKey};
-use quire_protocol::message::Credentials;
-use quire_protocol::roster::{Ruling, Scope};
+use quire_protocol::message::{Credentials, ShortHead};
+use quire_protocol::roster::{Ruling, Saying, Scope};
+use quire_protocol::session::Compared;
 
 use super::writer::Command;
 use super::{Engine, EngineError, RosterChange};
-use crate::replica::SetAside;
+use crate::replica::{Comparison, SetAside};
 
 impl Engine {
     /// Keeps who proved an invitation's code, and what it grants. Its first session is enough from here on.
@@ -67,6 +70,53 @@ impl Engine {
     /// The first records that were set aside, of one device's logs or of all.
     pub fn asides(&self, of: Option<DeviceId>) -> Result<Vec<SetAside>, EngineError> {
         Ok(self.view()?.asides(of)?)
+    }
+
+    /// What is known of forks: space, log, last good record.
+    pub fn forks(&self) -> BTreeSet<(Space, Incarnation, u64)> {
+        let standing = self.trust().standing;
+        standing.forks().map(|(space, log, _, end)| (space.clone(), log, end)).collect()
+    }
+
+    /// The ends of the logs of a space, as peers compare them.
+    pub fn heads(&self, space: &Space) -> Result<Vec<ShortHead>, EngineError> {
+        Ok(self.view()?.heads(space)?)
+    }
+
+    /// Logs of which a peer says to have as many records as are here, but not the same; and how many.
+    pub fn doubtful(
+        &self,
+        space: &Space,
+        theirs: &[ShortHead],
+    ) -> Result<Vec<(Incarnation, u64)>, EngineError> {
+        Ok(self.view()?.doubtful(space, theirs)?)
+    }
+
+    /// What follows a record of a log, as it is kept: one segment, or nothing.
+    pub fn branch(&self, space: &Space, log: Incarnation, after: u64) -> Result<Vec<u8>, EngineError> {
+        Ok(self.view()?.branch(space, log, after)?)
+    }
+
+    /// Compares what a peer has behind a record of a log with what is here; keeps the proof when the log forked.
+    pub async fn compare(
+        &self,
+        space: &Space,
+        log: Incarnation,
+        after: u64,
+        segment: Vec<u8>,
+    ) -> Result<Compared, EngineError> {
+        let (view, name) = (self.view()?, space.clone());
+        let found = tokio::task::spawn_blocking(move || view.compare(&name, log, after, &segment)).await;
+        match found.map_err(|_| EngineError::Stopping)?? {
+            Comparison::Apart => Ok(Compared::Apart),
+            Comparison::Together(hi) => Ok(Compared::Together(hi)),
+            Comparison::Nothing => Ok(Compared::Settled),
+            Comparison::Forked(fork) => {
+                let ruling = Ruling::make(&Saying::Fork(fork), &self.inner.device_key);
+                self.learn(Credentials { rulings: vec![ruling], ..Credentials::default() }).await?;
+                Ok(Compared::Settled)
+            }
+        }
     }
 
     async fn change_roster(&self, change: RosterChange) -> Result<bool, EngineError> {

@@ -78,7 +78,22 @@ pub struct Ingested {
     /// The log is here up to this record.
     pub seq: u64,
     /// Why it was not taken, when it was not.
-    pub refused: Option<String>,
+    pub refused: Option<Refusal>,
+}
+
+/// Why a segment was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// For people.
+    pub reason: String,
+    /// Its author's signature does not fit the records that are here: the log may have forked.
+    pub doubt: bool,
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(reason: T) -> Refusal {
+        Refusal { reason: reason.into(), doubt: false }
+    }
 }
 
 /// A device that is trusted with something.

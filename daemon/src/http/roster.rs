@@ -50,6 +50,10 @@ fn reason(why: &Aside) -> String {
         Aside::Gate(reason) => reason.to_string(),
         Aside::UnknownRules => "it was written by a newer version; update this one".to_owned(),
         Aside::BehindCut => "its author had been removed".to_owned(),
+        Aside::Forked => {
+            "its log forked: one device wrote it in two places, or signed two versions".to_owned()
+        }
+        Aside::DependsOnForked => "it builds on a record of a log that forked".to_owned(),
     }
 }
 
@@ -79,7 +83,8 @@ pub(super) async fn leave(
         return Err(bad("`deviceId` must be this device, so that nobody leaves by mistake"));
     }
     let even_if_lost = members.get("evenIfLost").and_then(Value::as_bool).unwrap_or(false);
-    let is_elsewhere = services.network.peers().iter().any(|peer| peer.grants.is_none() && peer.behind_by == 0);
+    let is_elsewhere =
+        services.network.peers().iter().any(|peer| peer.grants.is_none() && peer.behind_by == 0);
     let is_empty = services.engine.mirror().names.spaces().next().is_none();
     if !(is_elsewhere || is_empty || even_if_lost) {
         let why = "no other device of yours has all that is here: it would be lost";

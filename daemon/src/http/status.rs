@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use super::failure::off_thread;
 use super::input::{Named, missing};
 use super::problem::Problem;
-use super::router::Services;
 use super::router::{Secured, Services};
 use crate::store::protection::Place;
 

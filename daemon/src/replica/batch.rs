@@ -214,8 +214,11 @@ impl<'a, 't> Batch<'a, 't> {
         Ok(())
     }
 
-    /// The space's clock covers a log up to here.
+    /// The space's clock covers a log up to here, as far as it is good.
     pub(super) fn advance(&mut self, space: SpaceNo, log: Incarnation, seq: u64) {
+        let mirror = &self.replica.mirror;
+        let end = mirror.names.space(space).and_then(|name| mirror.good_end(name, log));
+        let seq = end.map_or(seq, |end| seq.min(end));
         if let Some(clock) = Arc::make_mut(&mut self.replica.mirror.clocks).get_mut(space as usize) {
             clock.advance(log, seq);
         }

@@ -148,7 +148,7 @@ impl Batch<'_, '_> {
     }
 
     /// Writes an edit onto an item that is here.
-    fn write(
+    pub(super) fn write(
         &mut self,
         target: Target<'_>,
         mut row: DocRow,

@@ -21,7 +21,7 @@ type Queue = BTreeMap<u64, (Incarnation, Block)>;
 type Encoded = (Incarnation, Vec<u8>);
 
 /// A segment in the making.
-struct Gathering {
+pub(super) struct Gathering {
     log: Incarnation,
     lo: u64,
     packs: Vec<Vec<u8>>,
@@ -53,7 +53,10 @@ impl View {
             if size >= bytes && ends {
                 break;
             }
-            self.queue(space, log, hi, &mut next)?;
+            // A seal may be behind the good end of a log that forked; nothing after it is wanted.
+            if !ends || self.mirror().good_end(space, log).is_none_or(|end| hi < end) {
+                self.queue(space, log, hi, &mut next)?;
+            }
         }
         out.extend(open.map(Gathering::segment));
         Ok(out)
@@ -71,12 +74,12 @@ impl View {
 }
 
 impl Gathering {
-    fn new(log: Incarnation, lo: u64) -> Gathering {
+    pub(super) fn new(log: Incarnation, lo: u64) -> Gathering {
         Gathering { log, lo, packs: Vec::new(), count: 0, inflated: 0, sealed: None }
     }
 
     /// Takes a block. Gives what was gathered before its run, when the bounds of a segment leave no more room.
-    fn add(&mut self, block: Block) -> Option<Option<Encoded>> {
+    pub(super) fn add(&mut self, block: Block) -> Option<Option<Encoded>> {
         self.count += block.count as usize;
         self.inflated += pack::inflated(&block.pack)?;
         let over = self.count > MAX_SEGMENT_RECORDS || self.inflated > SEGMENT_TARGET;
@@ -101,7 +104,7 @@ impl Gathering {
     }
 
     /// All that is sealed. A log ends with a seal, and so does all that was gathered.
-    fn segment(mut self) -> Encoded {
+    pub(super) fn segment(mut self) -> Encoded {
         let log = self.log;
         self.split().unwrap_or((log, Vec::new()))
     }

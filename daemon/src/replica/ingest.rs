@@ -5,7 +5,7 @@
 //! aside; it stays in its log, so that the chain holds and others can be served.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use quire_protocol::change::id_of;
@@ -14,14 +14,14 @@ use quire_protocol::gate::{Reason, Screened, admit, admit_creation, screen};
 use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{Certificate, Rights};
 use quire_protocol::limits::PACK;
-use quire_protocol::record::{RULES, Record, RecordKind, Segment, pack};
+use quire_protocol::record::{RULES, Record, RecordKind, Segment, SegmentError, pack};
 use quire_protocol::roster::Admitted;
 
 use super::Batch;
 use super::blocks::packs;
 use super::open::Origin;
 use super::view::blob_part_key;
-use crate::engine::Ingested;
+use crate::engine::{Ingested, Refusal};
 use crate::store::Result;
 use crate::store::keys::{Key, Kind, SpaceNo};
 use crate::store::rows::{Aside, DocRow, HeadRow, bytes, meta};
@@ -79,19 +79,25 @@ impl Batch<'_, '_> {
         let have = known.map_or(0, |number| self.head(number, log).seq);
         let done = |seq, refused| Ingested { space: space.clone(), log, seq, refused };
         let range = Segment::range(encoded);
+        // Of a log that forked no more is said than is good of it.
+        let end = self.replica.mirror.good_end(space, log).unwrap_or(u64::MAX);
         if let Ok((_, hi)) = range
-            && hi <= have
+            && hi <= have.min(end)
         {
             // Not what others brought besides: the sender may not know of it.
-            return Ok(done(hi, None));
+            return Ok(done(hi.min(end), None));
+        }
+        if have >= end {
+            let reason = format!("the log forked behind record {end}");
+            return Ok(done(end, Some(Refusal { reason, doubt: false })));
         }
         match self.examine(peer, space, log, encoded, have) {
             Ok(examined) => {
                 let (number, hi) = (self.space(space)?, examined.segment.hi());
                 self.take(number, log, examined, encoded)?;
-                Ok(done(hi, None))
+                Ok(done(hi.min(end), None))
             }
-            Err(reason) => Ok(done(have, Some(reason))),
+            Err(refusal) => Ok(done(have, Some(refusal))),
         }
     }
 
@@ -103,18 +109,19 @@ impl Batch<'_, '_> {
         log: Incarnation,
         encoded: &[u8],
         have: u64,
-    ) -> Result<Examined, String> {
+    ) -> Result<Examined, Refusal> {
         let mirror = &self.replica.mirror;
         if !mirror.rights(peer, space).allow(Rights::READ) {
             return Err("the sender does not share this space".into());
         }
-        let author = self.replica.author(log).ok_or("its author is not known here")?;
+        let author = self.replica.author(log).ok_or_else(|| Refusal::from("its author is not known here"))?;
         if mirror.standing.admitted(author.device(), space, log) == Admitted::Never {
             return Err("its author may not write to this space".into());
         }
         let segment = Segment::decode(log, encoded).map_err(|error| error.to_string())?;
         if segment.lo > have + 1 {
-            return Err(format!("it begins at record {}, the log is here up to {have}", segment.lo));
+            let reason = format!("it begins at record {}, the log is here up to {have}", segment.lo);
+            return Err(reason.into());
         }
         // Others cut the log elsewhere: the chain goes on from what is here.
         let segment = segment.after(have);
@@ -122,7 +129,8 @@ impl Batch<'_, '_> {
             Some(number) => self.head(number, log),
             None => HeadRow { seq: 0, chain: quire_protocol::record::chain_start(space, log) },
         };
-        let chain = segment.verify(space, log, &head.chain, &author).map_err(|error| error.to_string())?;
+        let unfit = |error: SegmentError| Refusal { reason: error.to_string(), doubt: true };
+        let chain = segment.verify(space, log, &head.chain, &author).map_err(unfit)?;
         let rows = self.check_dependencies(space, &segment)?;
         let head = HeadRow { seq: segment.hi(), chain };
         Ok(Examined { segment, head, rows })
@@ -132,6 +140,7 @@ impl Batch<'_, '_> {
     /// that were read.
     fn check_dependencies(&mut self, space: &Space, segment: &Segment) -> Result<ReadRows, String> {
         let number = self.replica.mirror.names.space_number(space);
+        let forks = self.replica.mirror.has_forks(space);
         let mut here: HashSet<[u8; 8]> = HashSet::new();
         let mut known: HashMap<DocId, HashSet<[u8; 8]>> = HashMap::new();
         let mut rows = ReadRows::new();
@@ -149,7 +158,8 @@ impl Batch<'_, '_> {
             };
             let folded = |dep: &[u8; 32]| known.contains(&dep[..8]) || here.contains(&dep[..8]);
             for dep in scan.deps.iter().filter(|dep| !folded(dep)).map(|dep| ChangeId(*dep)) {
-                if !self.is_aside(number, record.doc, dep)? {
+                // Where logs forked, what is missing may be where nobody gets it any more.
+                if !forks && !self.is_aside(number, record.doc, dep)? {
                     return Err(format!("it depends on change {dep}, which is not here"));
                 }
             }
@@ -185,7 +195,7 @@ impl Batch<'_, '_> {
         let Examined { segment, head, mut rows } = examined;
         self.seal()?;
         if log == self.replica.mirror.log {
-            self.renew()?;
+            self.renew("a peer knows more of it than its store")?;
         }
         let first = self.replica.mirror.next_arrival;
         self.replica.mirror.next_arrival += segment.records.len() as u64;
@@ -194,11 +204,14 @@ impl Batch<'_, '_> {
         self.keep((space, log), (segment.lo, first), packs, segment.seal.clone(), Origin::Peer)?;
         self.set_head(space, log, head, Origin::Peer)?;
         self.touched.insert(space);
-        let admitted = self.replica.mirror.admitted(&self.name_of(space)?, log);
+        let name = self.name_of(space)?;
+        let admitted = self.replica.mirror.admitted(&name, log);
+        let (forks, end) = (self.replica.mirror.has_forks(&name), self.replica.mirror.good_end(&name, log));
         let place = |(i, record)| {
             let (seq, arrival) = (segment.lo + i as u64, first + i as u64);
             let verdict = judge(log, record);
-            let verdict = if admitted.covers(seq) { verdict } else { verdict.and(Err(Aside::BehindCut)) };
+            let behind = if end.is_some_and(|end| seq > end) { Aside::Forked } else { Aside::BehindCut };
+            let verdict = if admitted.covers(seq) { verdict } else { verdict.and(Err(behind)) };
             Placed { record, seq, arrival, log, number, verdict }
         };
         let placed: Vec<Placed<'_>> = segment.records.iter().enumerate().map(place).collect();
@@ -212,13 +225,26 @@ impl Batch<'_, '_> {
         if aside > 0 {
             tracing::warn!(%log, first = segment.lo, aside, "records are set aside");
         }
+        if forks { self.fold_waiting(space, &placed) } else { Ok(()) }
+    }
+
+    /// Folds what waited for these records.
+    fn fold_waiting(&mut self, space: SpaceNo, placed: &[Placed<'_>]) -> Result<()> {
+        let last: BTreeMap<DocId, &Placed<'_>> =
+            placed.iter().map(|placed| (placed.record.doc, placed)).collect();
+        for (doc, placed) in last {
+            if self.has_asides(space, doc)? && self.refold_document(space, doc)? {
+                let Some(row) = self.row(space, doc)? else { continue };
+                self.changed(placed.arrival, space, &row, placed.log)?;
+            }
+        }
         Ok(())
     }
 
-    /// A peer knew more of this installation's log than its store: the store is an old state. It goes on
-    /// under a new log; what it had written and lost comes back as any other's.
-    fn renew(&mut self) -> Result<()> {
-        tracing::warn!("a peer knows more of this device's log than its store: it goes on under a new one");
+    /// This installation goes on under a new log. When a peer knew more of its log than its store, that is an old
+    /// state; what it had written and lost comes back as any other's.
+    pub(super) fn renew(&mut self, why: &'static str) -> Result<()> {
+        tracing::warn!(why, "this device goes on under a new log");
         // Its blocks lie beside those made of notes, in one log: no replay could tell them apart.
         self.rows.bypass_journal();
         let fresh = (self.replica.mint)();
@@ -227,6 +253,9 @@ impl Batch<'_, '_> {
         self.rows.put(&Key::of(Kind::Certificate).log(fresh), &bytes(&certificate))?;
         Arc::make_mut(&mut self.replica.mirror.certificates).insert(fresh, certificate);
         self.replica.mirror.log = fresh;
+        self.replica.lives.insert(fresh);
+        let lives = bytes(&self.replica.lives);
+        self.rows.put(&Key::of(Kind::Meta).bytes(meta::LIVES), &lives)?;
         self.roster_changed = true;
         Ok(())
     }
@@ -287,17 +316,23 @@ impl Batch<'_, '_> {
             Err(why) => return self.set_aside(space, placed, why.clone()),
         };
         let missing = self.set_aside_deps(space, doc, &row, screened)?;
+        if self.lacks(space, doc, &row, screened)?
+            > missing.iter().filter(|why| **why == Aside::BehindCut).count()
+        {
+            return self.set_aside(space, placed, Aside::DependsOnForked);
+        }
         if !missing.is_empty() && missing.iter().all(|why| *why == Aside::BehindCut) {
             // Its author took for good what it builds on; then so does everybody.
             self.set_aside(space, placed, Aside::BehindCut)?;
-            self.refold_document(space, doc)?;
+            self.refold_document(space, doc).map(drop)?;
             let Some(row) = self.row(space, doc)? else { return Ok(()) };
             return self.changed(placed.arrival, space, &row, placed.log);
         }
         let loaded = self.document(space, doc, &row)?;
         if placed.record.kind == RecordKind::SEED && loaded.holds(screened.id()) {
-            // Two devices began the note with the same text: both logs have the same change, it counts once.
-            return Ok(());
+            // Two devices began the note with the same text: both logs have the same change, it counts once. Where it
+            // is too is noted, should one of the logs turn out to have forked.
+            return self.note_twin((space, doc), (placed.log, placed.seq), screened.id());
         }
         match admit(&loaded, doc, screened) {
             Ok(after) => {
@@ -314,6 +349,17 @@ impl Batch<'_, '_> {
                 self.set_aside(space, placed, Aside::Gate(reason))
             }
         }
+    }
+
+    /// How many changes that this one depends on are not folded, where logs forked; elsewhere none is missing.
+    fn lacks(&self, space: SpaceNo, doc: DocId, row: &DocRow, screened: &Screened) -> Result<usize> {
+        if !self.replica.mirror.has_forks(&self.name_of(space)?) {
+            return Ok(0);
+        }
+        let begun = genesis(doc).id();
+        let here =
+            |dep: &ChangeId| *dep == begun || row.changes.iter().any(|change| change.short == dep.0[..8]);
+        Ok(screened.deps().filter(|dep| !here(dep)).count())
     }
 
     /// Why changes that this one depends on were set aside.

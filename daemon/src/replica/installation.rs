@@ -6,6 +6,7 @@
 //! database under the same inode has another token. (A whole disk rolled back has neither: peers then know
 //! more of the log than its writer, which ends it as well, see `ingest`.)
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
@@ -67,7 +68,8 @@ pub(super) fn start(store: &Store, opening: &Opening<'_>) -> Result<Identity> {
             "this data folder is a copy or an older state: it goes on under a new log, nothing is lost"
         );
     }
-    let incarnation = incarnation.filter(|_| same).unwrap_or_else(random::bytes);
+    let goes_on = incarnation.filter(|_| same);
+    let incarnation = goes_on.unwrap_or_else(random::bytes);
     let mark = opening.path.map(next_mark).transpose()?;
     store.write(|rows| -> Result<()> {
         rows.put(&meta_key(meta::FORMAT), &FORMAT.to_be_bytes())?;
@@ -75,6 +77,10 @@ pub(super) fn start(store: &Store, opening: &Opening<'_>) -> Result<Identity> {
         rows.put(&meta_key(meta::CHANNEL_KEY), &channel_key)?;
         rows.put(&meta_key(meta::FILE_KEY), &file_key)?;
         rows.put(&meta_key(meta::INCARNATION), &incarnation)?;
+        if goes_on.is_none() {
+            // What a copy holds of earlier logs the original has written, and may write again.
+            rows.put(&meta_key(meta::LIVES), &bytes(&BTreeSet::from([Incarnation(incarnation)])))?;
+        }
         mark.as_ref().map_or(Ok(()), |mark| rows.put(&meta_key(meta::INSTALLATION), &bytes(mark)))
     })?;
     if let (Some(path), Some(mark)) = (opening.path, &mark) {

@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 
 use quire_protocol::document::{self, Edit, Life, genesis};
 use quire_protocol::gate::{Reason, Screened, admit};
-use quire_protocol::id::{ChangeId, DocId, Incarnation};
+use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::roster::{Admitted, Standing};
 
 use super::Batch;
+use super::again::Lost;
 use super::bare::reference;
 use super::blocks::{Inflated, blocks_after};
 use super::edit::Target;
@@ -23,22 +24,51 @@ use crate::store::rows::{Aside, AsideRow, ChangeRef, DocRow, bytes, decode};
 use crate::store::{Result, Rows, StoreError};
 
 /// A record of a document that is folded or may be.
-struct Candidate {
-    log: Incarnation,
-    number: u32,
-    seq: u64,
-    arrival: u64,
-    screened: Screened,
-    folded: bool,
+pub(super) struct Candidate {
+    pub log: Incarnation,
+    pub number: u32,
+    pub seq: u64,
+    pub arrival: u64,
+    pub screened: Screened,
+    pub state: State,
 }
 
-/// What a document was folded to anew.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Refolded {
-    /// To what it was.
-    Same,
-    /// To something else, or to nothing.
-    Other,
+/// What a record is, or is to become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Folded.
+    Folded,
+    /// Folded from the record of another log.
+    Twin,
+    /// Set aside: its author may not write.
+    Cut,
+    /// Set aside: its log forked before it.
+    Forked,
+    /// Set aside: it builds on what is behind a fork.
+    Dependent,
+}
+
+impl State {
+    /// Of a record that is not folded; `None` for one that no ruling brings back.
+    fn of(aside: Option<Aside>) -> Option<State> {
+        match aside {
+            None => Some(State::Twin),
+            Some(Aside::BehindCut) => Some(State::Cut),
+            Some(Aside::Forked) => Some(State::Forked),
+            Some(Aside::DependsOnForked) => Some(State::Dependent),
+            Some(Aside::Gate(_) | Aside::UnknownRules) => None,
+        }
+    }
+
+    /// Why it is set aside, when it is.
+    fn why(self) -> Option<Aside> {
+        match self {
+            State::Folded | State::Twin => None,
+            State::Cut => Some(Aside::BehindCut),
+            State::Forked => Some(Aside::Forked),
+            State::Dependent => Some(Aside::DependsOnForked),
+        }
+    }
 }
 
 impl Batch<'_, '_> {
@@ -51,7 +81,10 @@ impl Batch<'_, '_> {
         self.seal()?;
         for (space, log, (from, to)) in self.judged_otherwise(before, &now) {
             for doc in self.documents_of(space, log, from, to)? {
-                if self.refold(space, doc)? == Refolded::Other {
+                let Some(lost) = self.refold(space, doc)? else { continue };
+                let told = lost.is_told();
+                self.write_again(space, doc, lost)?;
+                if !told {
                     self.tell_again(space, doc)?;
                 }
             }
@@ -125,23 +158,48 @@ impl Batch<'_, '_> {
         self.rows.remove(&of)
     }
 
-    /// Folds a document anew from what is here of it and may be folded.
-    pub(super) fn refold_document(&mut self, space: SpaceNo, doc: DocId) -> Result<()> {
-        self.refold(space, doc).map(drop)
+    /// Whether any record of a document is set aside, or is another's too.
+    pub(super) fn has_asides(&self, space: SpaceNo, doc: DocId) -> Result<bool> {
+        let (all, mut any) = (Key::of(Kind::AsideOf).space(space).doc(doc), false);
+        self.rows.scan(&all, &all.end(), &mut |_, _| {
+            any = true;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(any)
     }
 
-    fn refold(&mut self, space: SpaceNo, doc: DocId) -> Result<Refolded> {
+    /// Notes where a change is that is folded from elsewhere.
+    pub(super) fn note_twin(
+        &mut self,
+        (space, doc): (SpaceNo, DocId),
+        (log, seq): (Incarnation, u64),
+        change: ChangeId,
+    ) -> Result<()> {
+        let of = Key::of(Kind::AsideOf).space(space).doc(doc).bytes(&change.0).log(log).number(seq);
+        self.rows.put(&of, &[])
+    }
+
+    /// Folds a document anew from what is here of it and may be folded; false when that is what it was.
+    pub(super) fn refold_document(&mut self, space: SpaceNo, doc: DocId) -> Result<bool> {
+        Ok(self.refold(space, doc)?.is_some())
+    }
+
+    /// Gives own edits that went with a fork, when anything is otherwise than before.
+    fn refold(&mut self, space: SpaceNo, doc: DocId) -> Result<Option<Lost>> {
         let old = self.row(space, doc)?;
         let candidates = self.candidates(space, doc, old.as_ref())?;
-        let wanted = self.wanted(space, &candidates);
-        if candidates.iter().enumerate().all(|(n, one)| one.folded == wanted.contains(&n)) {
-            return Ok(Refolded::Same);
+        let states = self.states(space, doc, &candidates)?;
+        if candidates.iter().zip(&states).all(|(one, state)| one.state == *state) {
+            return Ok(None);
         }
-        self.replica.documents.pop(&(space, doc));
         let before = old.unwrap_or_default();
-        let (row, loaded) = self.fold_wanted((space, doc), &before, &candidates, &wanted)?;
+        let mut lost = self.lost((space, doc), &before, &candidates, &states)?;
+        self.replica.documents.pop(&(space, doc));
+        let (row, loaded) = self.fold_wanted((space, doc), &before, &candidates, &states)?;
+        let forked = states.iter().any(|state| matches!(state, State::Forked | State::Dependent));
+        lost.life_is_open = forked && before.projection.removed != row.projection.removed;
         self.replace_row((space, doc), &before, row, loaded)?;
-        Ok(Refolded::Other)
+        Ok(Some(lost))
     }
 
     /// Records of a document that are folded, and those that only the roster keeps from being so; what others build on
@@ -150,7 +208,7 @@ impl Batch<'_, '_> {
         let mut all = Vec::new();
         for change in row.iter().flat_map(|row| &row.changes) {
             let log = self.replica.mirror.names.log(change.log);
-            all.extend(self.candidate(space, (log, change.log), change.seq, true)?);
+            all.extend(self.candidate(space, (log, change.log), change.seq, State::Folded)?);
         }
         let prefix = Key::of(Kind::AsideOf).space(space).doc(doc);
         let mut asides = Vec::new();
@@ -161,9 +219,9 @@ impl Batch<'_, '_> {
         let mut waiting = Vec::new();
         for (log, seq) in asides {
             let number = self.replica.mirror.names.log_number(log);
-            let why = self.aside_row(space, log, seq)?.map(|row| row.why);
-            if let (Some(number), Some(Aside::BehindCut)) = (number, why) {
-                waiting.extend(self.candidate(space, (log, number), seq, false)?);
+            let state = State::of(self.aside_row(space, log, seq)?.map(|row| row.why));
+            if let (Some(number), Some(state)) = (number, state) {
+                waiting.extend(self.candidate(space, (log, number), seq, state)?);
             }
         }
         waiting.sort_by_key(|one: &Candidate| one.arrival);
@@ -176,30 +234,49 @@ impl Batch<'_, '_> {
         space: SpaceNo,
         (log, number): (Incarnation, u32),
         seq: u64,
-        folded: bool,
+        state: State,
     ) -> Result<Option<Candidate>> {
         let (record, arrival) = self.record(space, number, seq)?;
         let screened = judge(log, &record).ok();
-        Ok(screened.map(|screened| Candidate { log, number, seq, arrival, screened, folded }))
+        Ok(screened.map(|screened| Candidate { log, number, seq, arrival, screened, state }))
     }
 
-    /// Those that the roster admits, and what they build on.
-    fn wanted(&self, space: SpaceNo, candidates: &[Candidate]) -> HashSet<usize> {
-        let mirror = &self.replica.mirror;
-        let by_name: HashMap<ChangeId, usize> =
-            candidates.iter().enumerate().map(|(n, one)| (one.screened.id(), n)).collect();
-        let admitted = |one: &Candidate| {
-            mirror.names.space(space).is_some_and(|name| mirror.admitted(name, one.log).covers(one.seq))
-        };
-        let all = candidates.iter().enumerate();
-        let mut todo: Vec<usize> = all.filter(|(_, one)| admitted(one)).map(|(n, _)| n).collect();
-        let mut wanted = HashSet::new();
+    /// What is to become of each: those that the roster admits are folded, and what they build on, but for what is
+    /// behind a fork, and what builds on that.
+    fn states(&self, space: SpaceNo, doc: DocId, candidates: &[Candidate]) -> Result<Vec<State>> {
+        let (mirror, name) = (&self.replica.mirror, self.name_of(space)?);
+        let mut states: Vec<State> = candidates.iter().map(|one| self.forked(&name, one)).collect();
+        if mirror.has_forks(&name) {
+            dependents(doc, candidates, &mut states);
+        }
+        // Of several records with one change one is enough, and rather the one that is folded.
+        let mut by_name: HashMap<ChangeId, usize> = HashMap::new();
+        for (n, one) in candidates.iter().enumerate().filter(|(n, _)| states[*n] == State::Cut) {
+            by_name.entry(one.screened.id()).or_insert(n);
+        }
+        let admitted = |n: &usize| mirror.admitted(&name, candidates[*n].log).covers(candidates[*n].seq);
+        let mut todo: Vec<usize> =
+            (0..candidates.len()).filter(|n| states[*n] == State::Cut).filter(admitted).collect();
         while let Some(n) = todo.pop() {
-            if wanted.insert(n) {
+            let n = by_name.get(&candidates[n].screened.id()).copied().unwrap_or(n);
+            if states[n] != State::Folded {
+                states[n] = State::Folded;
                 todo.extend(candidates[n].screened.deps().filter_map(|dep| by_name.get(&dep)));
             }
         }
-        wanted
+        for n in 0..candidates.len() {
+            let twin = by_name.get(&candidates[n].screened.id()).is_some_and(|chosen| *chosen != n);
+            if twin && states[n] == State::Cut {
+                states[n] = State::Twin;
+            }
+        }
+        Ok(states)
+    }
+
+    /// Whether a record is behind where its log forked; as if behind a cut when not.
+    fn forked(&self, space: &Space, one: &Candidate) -> State {
+        let end = self.replica.mirror.good_end(space, one.log);
+        if end.is_some_and(|end| one.seq > end) { State::Forked } else { State::Cut }
     }
 
     fn fold_wanted(
@@ -207,23 +284,18 @@ impl Batch<'_, '_> {
         (space, doc): (SpaceNo, DocId),
         before: &DocRow,
         candidates: &[Candidate],
-        wanted: &HashSet<usize>,
+        states: &[State],
     ) -> Result<(DocRow, document::Document)> {
-        let (kept, rest): (Vec<_>, Vec<_>) =
-            candidates.iter().enumerate().partition(|(n, one)| one.folded && wanted.contains(n));
-        let raws = kept.iter().map(|(_, one)| one.screened.raw().to_vec()).collect();
+        let (kept, mut waiting) = self.sort_out((space, doc), candidates, states)?;
+        let raws = kept.iter().map(|one| one.screened.raw().to_vec()).collect();
         let mut loaded = document::load(doc, raws).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let mut changes: Vec<ChangeRef> = kept.iter().map(|(_, one)| place(one)).collect();
-        let mut row_id = before.row_id;
-        let (mut waiting, gone): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(n, _)| wanted.contains(n));
-        for (_, one) in gone.into_iter().filter(|(_, one)| one.folded) {
-            self.put_aside((space, doc), (one.log, one.seq), one.screened.id(), Aside::BehindCut)?;
-        }
+        let mut changes: Vec<ChangeRef> = kept.iter().map(|one| place(one)).collect();
+        let mut row_id = if changes.is_empty() { 0 } else { before.row_id };
         while !waiting.is_empty() {
             let here = |dep: ChangeId| dep == genesis(doc).id() || loaded.holds(dep);
-            let ready = waiting.iter().position(|(_, one)| one.screened.deps().all(here));
+            let ready = waiting.iter().position(|one| one.screened.deps().all(here));
             let Some(at) = ready else { break };
-            let (_, one) = waiting.remove(at);
+            let one = waiting.remove(at);
             self.take_back_aside(space, doc, one)?;
             if loaded.holds(one.screened.id()) {
                 continue;
@@ -237,12 +309,45 @@ impl Batch<'_, '_> {
                 Err(reason) => self.judged((space, doc), one, reason)?,
             }
         }
-        for (_, one) in waiting {
+        for one in waiting {
             self.take_back_aside(space, doc, one)?;
             self.judged((space, doc), one, Reason::DependsOnSetAside)?;
         }
         let projection = loaded.project();
         Ok((DocRow { row_id, changes, snapshot: None, projection }, loaded))
+    }
+
+    /// Notes what is set aside; gives what stays folded, and what is to be.
+    fn sort_out<'c>(
+        &mut self,
+        (space, doc): (SpaceNo, DocId),
+        candidates: &'c [Candidate],
+        states: &[State],
+    ) -> Result<(Vec<&'c Candidate>, Vec<&'c Candidate>)> {
+        let (mut kept, mut waiting, mut here) = (Vec::new(), Vec::new(), HashSet::from([genesis(doc).id()]));
+        for (one, state) in candidates.iter().zip(states) {
+            match state.why() {
+                // What it builds on may come from another log now.
+                None if *state == State::Folded && one.state == State::Folded => {
+                    if one.screened.deps().all(|dep| here.contains(&dep)) {
+                        here.insert(one.screened.id());
+                        kept.push(one);
+                    } else {
+                        waiting.push(one);
+                    }
+                }
+                None if *state == State::Folded => waiting.push(one),
+                None if one.state != *state => {
+                    self.take_back_aside(space, doc, one)?;
+                    self.note_twin((space, doc), (one.log, one.seq), one.screened.id())?;
+                }
+                Some(why) if one.state != *state => {
+                    self.put_aside((space, doc), (one.log, one.seq), one.screened.id(), why)?;
+                }
+                _ => {}
+            }
+        }
+        Ok((kept, waiting))
     }
 
     fn judged(&mut self, document: (SpaceNo, DocId), one: &Candidate, reason: Reason) -> Result<()> {
@@ -285,6 +390,29 @@ impl Batch<'_, '_> {
             }
             Ok(_) => Ok(()),
         }
+    }
+}
+
+/// Marks those that build on what is not there, and those that build on them.
+fn dependents(doc: DocId, candidates: &[Candidate], states: &mut [State]) {
+    let mut here: HashSet<ChangeId> = HashSet::from([genesis(doc).id()]);
+    let good = |(n, _): &(usize, &Candidate)| states[*n] == State::Cut;
+    let mut left: Vec<usize> = candidates.iter().enumerate().filter(good).map(|(n, _)| n).collect();
+    loop {
+        let before = left.len();
+        left.retain(|n| {
+            let ready = candidates[*n].screened.deps().all(|dep| here.contains(&dep));
+            if ready {
+                here.insert(candidates[*n].screened.id());
+            }
+            !ready
+        });
+        if left.len() == before {
+            break;
+        }
+    }
+    for n in left {
+        states[n] = State::Dependent;
     }
 }
 

@@ -26,7 +26,9 @@ impl Batch<'_, '_> {
     pub fn learn(&mut self, credentials: &Credentials) -> Result<bool> {
         let before = Arc::clone(&self.replica.mirror.standing);
         let mut new = false;
-        for ruling in &credentials.rulings {
+        let is_fork = |ruling: &&Ruling| matches!(ruling.says(), Some(Saying::Fork(_)));
+        let (forks, rulings): (Vec<_>, Vec<_>) = credentials.rulings.iter().partition(is_fork);
+        for ruling in rulings {
             new |= self.keep_ruling(ruling)?;
         }
         for entry in &credentials.roster {
@@ -36,6 +38,13 @@ impl Batch<'_, '_> {
             new |= self.keep_certificate(certificate)?;
         }
         if new {
+            self.replica.settle_trust();
+        }
+        // Whose logs are known is known now.
+        for ruling in forks {
+            new |= self.keep_ruling(ruling)?;
+        }
+        if new {
             self.settle(&before)?;
         }
         Ok(new)
@@ -43,8 +52,11 @@ impl Batch<'_, '_> {
 
     /// Applies what changed in the roster: who is trusted, and which records are folded.
     fn settle(&mut self, before: &Standing) -> Result<()> {
+        // What is open is of the log that writes now, whatever it is then.
+        self.seal()?;
         self.replica.settle_trust();
         self.pin_recovery()?;
+        self.settle_forks(before)?;
         self.roster_changed = true;
         self.refold_all(before)
     }
@@ -61,6 +73,9 @@ impl Batch<'_, '_> {
     }
 
     fn keep_ruling(&mut self, ruling: &Ruling) -> Result<bool> {
+        if let Some(Saying::Fork(fork)) = ruling.says() {
+            return self.keep_fork(ruling, &fork);
+        }
         let key = Key::of(Kind::Ruling).bytes(&ruling.id());
         let signers = self.replica.mirror.roster.rulings.iter().map(|ruling| ruling.by);
         if !self.has_room_for(ruling.by, signers) || self.rows.get(&key)?.is_some() || !ruling.holds() {
@@ -84,7 +99,7 @@ impl Batch<'_, '_> {
         all < MAX_ROSTER && of_one < MAX_STATEMENTS_OF_ONE
     }
 
-    fn keep_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
+    pub(super) fn keep_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
         let known = &self.replica.mirror.certificates;
         let lives = || known.values().filter(|other| other.device == certificate.device).count();
         let full = || known.len() >= MAX_ROSTER || lives() >= MAX_LIVES;

@@ -40,6 +40,7 @@ impl Replica {
         trust.remove(&self.mirror.card.id());
         self.mirror.standing = Arc::new(standing);
         self.mirror.trust = Arc::new(trust);
+        self.cap_clocks();
     }
 }
 

@@ -7,6 +7,7 @@
 //! | space | `s` SPACE | the space's name |
 //! | log number | `n` number | incarnation: logs are named by number in document rows |
 //! | head | `h` SPACE incarnation | last sequence number, chain |
+//! | forked head | `F` SPACE incarnation | last record that the branches of a log share, chain there as it is here |
 //! | block | `l` SPACE incarnation first-sequence | flags, arrival of its first record, seal, packed records |
 //! | open record | `o` SPACE incarnation sequence | [`super::rows::OpenRow`]: an own record in no block yet; after a crash only |
 //! | arrival | `a` arrival of the first record | SPACE, incarnation, first sequence, count |
@@ -54,6 +55,7 @@ pub enum Kind {
     Space = b's',
     LogNumber = b'n',
     Head = b'h',
+    ForkedHead = b'F',
     Block = b'l',
     Open = b'o',
     Arrival = b'a',

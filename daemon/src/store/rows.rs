@@ -31,6 +31,8 @@ pub mod meta {
     pub const INCARNATION: &[u8] = b"incarnation";
     /// What services encrypt their files with, where the store is encrypted: `bulk/contents.rs`.
     pub const FILE_KEY: &[u8] = b"files";
+    /// The logs that this installation began itself.
+    pub const LIVES: &[u8] = b"lives";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
     /// Recovery keys that this device keeps to: see `replica/roster.rs`.
@@ -278,6 +280,10 @@ pub enum Aside {
     UnknownRules,
     /// Its author lost the right to write, and it is behind what the others took for good.
     BehindCut,
+    /// Its log forked at or before it.
+    Forked,
+    /// It builds on what is in a branch of a log that forked, so not everybody can have it.
+    DependsOnForked,
 }
 
 /// A device that proved an invitation's code: who it is, and what it was granted.

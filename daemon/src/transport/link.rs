@@ -12,7 +12,7 @@ use std::time::Duration;
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{DeviceId, Incarnation, Space};
 use quire_protocol::identity::Rights;
-use quire_protocol::message::{Credentials, Message};
+use quire_protocol::message::{Credentials, Message, ShortHead};
 use quire_protocol::record as signed;
 use quire_protocol::session::{Input, Millis, Output, Session};
 use thiserror::Error;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::outgoing::Outgoing;
 use crate::channel::{Channel, ChannelError, ChannelReceiver, ChannelSender};
-use crate::engine::{Engine, EngineError, Event, Ingested, PeerRecord};
+use crate::engine::{Engine, EngineError, Event, Ingested, PeerRecord, Refusal};
 
 /// Bytes of segments handed to the engine at once, and that wait while it writes: enough that one sync
 /// serves many segments, little enough that a slow peer's memory is not felt.
@@ -56,6 +56,9 @@ pub enum End {
     /// The peer is trusted no more.
     #[error("the peer was removed")]
     Removed,
+    /// A log turned out to have forked; the next session speaks of what is good of it.
+    #[error("a log forked")]
+    ForkFound,
     /// A right was withdrawn; the next session speaks of what is left.
     #[error("what the peer may read has changed")]
     RightsChanged,
@@ -115,6 +118,10 @@ struct Link {
     begun: Instant,
     session: Session,
     greeting: Vec<Output>,
+    /// What was known of forks when the session began: its clocks cannot go back.
+    forks: BTreeSet<(Space, Incarnation, u64)>,
+    /// The peer's question that waits for the socket; it asks one after the other.
+    asked: Option<(Space, Incarnation, u64)>,
     /// Spaces that the session was told of.
     shared: BTreeSet<Space>,
     /// What the peer is trusted with, looked up when it names a space that is not here yet.
@@ -141,6 +148,7 @@ enum Step {
 impl Link {
     fn new(engine: Engine, peer: DeviceId, key: [u8; 32], channel: Channel) -> Link {
         let events = engine.subscribe();
+        let forks = engine.forks();
         let (session, greeting) = Session::open(engine.credentials_for(peer), 0);
         let (sender, receiver) = channel.split();
         Link {
@@ -153,6 +161,8 @@ impl Link {
             begun: Instant::now(),
             session,
             greeting,
+            forks,
+            asked: None,
             shared: BTreeSet::new(),
             access: None,
             heard_of: BTreeSet::new(),
@@ -259,6 +269,9 @@ impl Link {
     /// Reads trust, credentials and clocks from the engine, whatever was missed.
     async fn look_anew(&mut self) -> Result<(), End> {
         self.still_trusted()?;
+        if self.engine.forks() != self.forks {
+            return Err(End::ForkFound);
+        }
         self.access = None;
         let credentials = self.engine.credentials_for(self.peer);
         self.give(Input::Credentials(credentials)).await?;
@@ -337,6 +350,19 @@ impl Link {
                 self.arrived.push((space, log, segment));
                 Ok(None)
             }
+            Output::Heads { space } => {
+                let heads = self.engine.heads(&space)?;
+                Ok(Some(Input::Heads { space, heads }))
+            }
+            Output::CompareHeads { space, heads } => self.compare_heads(&space, &heads).await,
+            Output::Branch { space, log, after } => {
+                self.asked = Some((space, log, after));
+                self.answer_recount()
+            }
+            Output::Compare { space, log, after, segment } => {
+                let compared = self.engine.compare(&space, log, after, segment).await?;
+                Ok(Some(Input::Compared { after, compared }))
+            }
             Output::Learn(credentials) => self.learn(credentials).await.map(Some),
             Output::PeerHas { space, clock } => Ok(self.peer_has(space, clock)),
             Output::PeerRefuses { space, log } => {
@@ -345,6 +371,24 @@ impl Link {
             }
             Output::Close(reason) => Err(End::Protocol(reason.to_owned())),
         }
+    }
+
+    async fn compare_heads(&mut self, space: &Space, heads: &[ShortHead]) -> Result<Option<Input>, End> {
+        for (log, at) in self.engine.doubtful(space, heads)? {
+            let outputs = self.session.handle(Input::Doubt { space: space.clone(), log, at }, self.now());
+            Box::pin(self.perform_all(outputs)).await?;
+        }
+        Ok(None)
+    }
+
+    /// Answers the peer's question when the socket has room; of several the last.
+    fn answer_recount(&mut self) -> Result<Option<Input>, End> {
+        if self.unsent + self.outgoing.bytes() >= FETCH_WHILE_BELOW {
+            return Ok(None);
+        }
+        let Some((space, log, after)) = self.asked.take() else { return Ok(None) };
+        let segment = self.engine.branch(&space, log, after)?;
+        Ok(Some(Input::Branch { space, log, after, segment }))
     }
 
     fn fetch(&mut self, fetch: Fetch) -> Result<Option<Input>, End> {
@@ -357,6 +401,9 @@ impl Link {
     }
 
     async fn resume_fetching(&mut self) -> Result<(), End> {
+        if let Some(answer) = self.answer_recount()? {
+            self.give(answer).await?;
+        }
         for fetch in std::mem::take(&mut self.deferred) {
             if let Some(fetched) = self.fetch(fetch)? {
                 self.give(fetched).await?;
@@ -368,6 +415,9 @@ impl Link {
     async fn learn(&mut self, credentials: Credentials) -> Result<Input, End> {
         self.engine.learn(credentials).await?;
         self.still_trusted()?;
+        if self.engine.forks() != self.forks {
+            return Err(End::ForkFound);
+        }
         self.access = None;
         Ok(Input::Committed(self.share_anew()?))
     }
@@ -407,8 +457,11 @@ impl Link {
         for Ingested { space, log, seq, refused } in done {
             let input = match refused {
                 None => Input::Ingested { space, log, seq },
-                Some(reason) => {
+                Some(Refusal { reason, doubt }) => {
                     tracing::debug!(peer = %self.peer, %space, %log, seq, reason, "a segment was refused");
+                    if doubt {
+                        self.give(Input::Doubt { space: space.clone(), log, at: seq }).await?;
+                    }
                     Input::Refused { space, log, seq }
                 }
             };

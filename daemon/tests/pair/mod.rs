@@ -1,6 +1,8 @@
 //! Two engines without sockets.
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod talk;
+
 use quire_daemon::engine::Engine;
 use quire_protocol::identity::Scope;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StatementId, name};
+use super::{Fork, StatementId, name};
 use crate::id::{DeviceId, Incarnation, Space};
 use crate::identity::{DeviceKey, PublicKey, SignatureBytes};
 use crate::limits::{MAX_LOGS, MAX_ROSTER, MAX_RULING};
@@ -11,6 +11,7 @@ const REMOVE: u8 = 1;
 const CUT: u8 = 2;
 const RECOVERY: u8 = 3;
 const EXPEL: u8 = 4;
+const FORK: u8 = 5;
 
 /// One signed statement. Of a kind that this version does not know it is kept and passed on, and follows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub enum Saying {
         /// The devices.
         devices: Vec<DeviceId>,
     },
+    /// A log forked: it is good up to the last record that its branches share, whoever wrote it. It proves itself.
+    Fork(Box<Fork>),
 }
 
 impl Ruling {
@@ -68,9 +71,12 @@ impl Ruling {
 
     /// True when it is within its bound and signed.
     pub fn holds(&self) -> bool {
-        let known = !(REMOVE..=EXPEL).contains(&self.kind) || self.says().is_some();
-        known
-            && self.body.len() <= MAX_RULING
+        let fits = match self.says() {
+            Some(Saying::Fork(fork)) => fork.holds(),
+            Some(_) => true,
+            None => !(REMOVE..=FORK).contains(&self.kind),
+        };
+        fits && self.body.len() <= MAX_RULING
             && self.by.verify(&signed(self.kind, &self.body), self.signature.as_bytes())
     }
 
@@ -83,6 +89,7 @@ impl Ruling {
     pub fn space(&self) -> Option<Space> {
         match self.says() {
             Some(Saying::Cut { space, .. }) => Some(space),
+            Some(Saying::Fork(fork)) => Some(fork.space),
             _ => None,
         }
     }
@@ -97,6 +104,7 @@ impl Saying {
             Saying::Cut { space, logs } => (CUT, body(postcard::to_allocvec(&(space, logs)))),
             Saying::Recovery { key } => (RECOVERY, body(postcard::to_allocvec(key))),
             Saying::Expel { devices } => (EXPEL, body(postcard::to_allocvec(devices))),
+            Saying::Fork(fork) => (FORK, body(postcard::to_allocvec(fork))),
         }
     }
 
@@ -112,6 +120,11 @@ impl Saying {
             }
             RECOVERY => Saying::Recovery { key: postcard::from_bytes(body).ok()? },
             EXPEL => Saying::Expel { devices: postcard::from_bytes(body).ok()? },
+            FORK => {
+                let fork: Fork = postcard::from_bytes(body).ok()?;
+                Space::parse(fork.space.as_str())?;
+                Saying::Fork(Box::new(fork))
+            }
             _ => return None,
         };
         saying.is_bounded().then_some(saying)
@@ -121,7 +134,8 @@ impl Saying {
         match self {
             Saying::Remove { entries, .. } => entries.len() <= MAX_ROSTER,
             Saying::Cut { logs, .. } => logs.len() <= MAX_LOGS,
-            Saying::Recovery { .. } => true,
+            // A fork is bounded by what a ruling may have; its branches are when they are checked.
+            Saying::Recovery { .. } | Saying::Fork(_) => true,
             Saying::Expel { devices } => devices.len() <= MAX_ROSTER,
         }
     }

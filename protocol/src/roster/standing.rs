@@ -45,6 +45,8 @@ pub struct Standing {
     /// Who was ever trusted with what: an entry that was taken back counts here.
     ever: BTreeMap<DeviceId, Trust>,
     cuts: BTreeMap<(Space, Incarnation), Vec<Cut>>,
+    /// Logs that forked, by whose they are: their last good records.
+    forks: BTreeMap<(Space, Incarnation, DeviceId), u64>,
     recovery: BTreeSet<PublicKey>,
     me: Option<DeviceId>,
 }
@@ -68,8 +70,19 @@ impl Roster {
         let (back, removed_by) = self.taken_back(me, recovery, &expelled, &ever, &counted);
         let stand = counted.iter().filter(|(id, _)| !back.contains(id)).map(|(_, entry)| *entry);
         let trust = closure(me, recovery, stand);
-        let (cuts, recovery) = (self.cuts(&expelled), recovery.clone());
-        Standing { trust, removed_by, ever, cuts, recovery, me: Some(me.id()) }
+        let (cuts, forks, recovery) = (self.cuts(&expelled), self.good_ends(), recovery.clone());
+        Standing { trust, removed_by, ever, cuts, forks, recovery, me: Some(me.id()) }
+    }
+
+    fn good_ends(&self) -> BTreeMap<(Space, Incarnation, DeviceId), u64> {
+        let mut ends = BTreeMap::new();
+        for (_, fork) in self.forks() {
+            let (log, device, end) = (fork.log(), fork.device(), fork.good_end());
+            ends.entry((fork.space, log, device))
+                .and_modify(|least: &mut u64| *least = end.min(*least))
+                .or_insert(end);
+        }
+        ends
     }
 
     fn expelled(&self, me: &DeviceCard, recovery: &BTreeSet<PublicKey>) -> BTreeSet<DeviceId> {
@@ -172,9 +185,31 @@ fn closure<'a>(
 impl Standing {
     /// How far records of `author` in this log are good.
     ///
-    /// The cuts of those who may still remove count, and of them the farthest: taking more in is how a cut is
+    /// No further than where it forked. Else the cuts of those who may still remove count, and of them the farthest: taking more in is how a cut is
     /// revised. Where none is left who may, those count who once might; nobody speaks for itself but who left.
     pub fn admitted(&self, author: DeviceId, space: &Space, log: Incarnation) -> Admitted {
+        match (self.entitled(author, space, log), self.good_end(author, space, log)) {
+            (Admitted::All, Some(end)) => Admitted::UpTo(end),
+            (Admitted::UpTo(last), Some(end)) => Admitted::UpTo(last.min(end)),
+            (entitled, _) => entitled,
+        }
+    }
+
+    /// The last record that the branches of an author's log share; `None` when it is not known to have forked.
+    pub fn good_end(&self, author: DeviceId, space: &Space, log: Incarnation) -> Option<u64> {
+        if self.forks.is_empty() {
+            return None;
+        }
+        self.forks.get(&(space.clone(), log, author)).copied()
+    }
+
+    /// The logs that forked: space, log, author, last good record.
+    pub fn forks(&self) -> impl Iterator<Item = (&Space, Incarnation, DeviceId, u64)> {
+        self.forks.iter().map(|((space, log, author), end)| (space, *log, *author, *end))
+    }
+
+    /// How far records count by what their author may, and by what others say of it.
+    fn entitled(&self, author: DeviceId, space: &Space, log: Incarnation) -> Admitted {
         let may = |all: &BTreeMap<DeviceId, Trust>, device: DeviceId, right: Rights| {
             all.get(&device).is_some_and(|trust| trust.rights(space).allow(right))
         };

@@ -100,7 +100,13 @@ fn what_a_removed_device_gave_to_one_who_had_not_heard_is_set_aside_and_may_be_a
     }
     let doctor = run(&desk, &["doctor", "--json"], "");
     let told: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-    assert!(told["findings"].as_array().unwrap().iter().any(|f| f["what"] == "records set aside" && f["ok"] == false));
+    assert!(
+        told["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["what"] == "records set aside" && f["ok"] == false)
+    );
     done(&run(&desk, &["unpair", phone.device_id(), "--adopt"], ""));
     for daemon in [&desk, &tablet] {
         let taken = eventually("it counts after all", PATIENCE, || daemon.marking(&late));
@@ -163,7 +169,8 @@ fn a_device_that_leaves_destroys_what_it_kept_and_is_out() {
         assert!(daemon.marking(&marked).is_some(), "what it wrote stays");
         assert_eq!(daemon.get("/v1/set-aside").json()["setAside"], json!([]));
     }
-    let left: Vec<_> = std::fs::read_dir(phone.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(phone.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name == "lock"), "{left:?}");
 }
 

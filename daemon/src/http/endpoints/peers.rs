@@ -67,7 +67,10 @@ pub const LEAVE: Endpoint = Endpoint {
     request: Some(Body::json(Schema::Json("Leaving", leaving))),
     responses: &[
         Reply::bare(202, "It leaves, and the daemon ends."),
-        Reply::problem(400, "`deviceId` is not this device, which is asked for so that nobody leaves by mistake."),
+        Reply::problem(
+            400,
+            "`deviceId` is not this device, which is asked for so that nobody leaves by mistake.",
+        ),
         Reply::problem(409, "No other device has all that is here; `evenIfLost` leaves all the same."),
     ],
     auth: Auth::Bearer,
