@@ -233,8 +233,10 @@ impl Store {
 
     /// A snapshot of the last commit.
     pub fn read(&self) -> Result<Reader> {
-        let txn = self.db.begin_read()?;
-        Ok(Reader { table: txn.open_table(ROWS)?, seal: Arc::clone(&self.seal) })
+        guarded(|| {
+            let txn = self.db.begin_read()?;
+            Ok(Reader { table: txn.open_table(ROWS)?, seal: Arc::clone(&self.seal) })
+        })
     }
 
     /// Runs `work` in a writing transaction, and commits it to disk when it is `Ok` and wrote anything; a panic of the
