@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{DeviceId, Incarnation, Space};
@@ -86,6 +87,11 @@ pub(crate) struct Home {
     pub path: std::path::PathBuf,
     pub protection: Protection,
 }
+
+/// How long a reader waits for a store that is being opened again: longer than a repair of some hundred MiB takes, and
+/// short enough that nobody gives up.
+const REOPENED_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What is said while the store is not open.
 const REOPENING: &str = "it is being opened again";
@@ -201,6 +207,7 @@ impl Engine {
     /// A snapshot of all that was answered. Hold it briefly.
     pub fn view(&self) -> Result<View, EngineError> {
         self.show()?;
+        self.wait_open();
         self.inner.shared.read.store(true, Ordering::Relaxed);
         // The mirror is taken first: what it names is then in the snapshot.
         let mirror = self.trust();
@@ -209,6 +216,14 @@ impl Engine {
             return Err(StoreError::Database(REOPENING.to_owned()).into());
         }
         Ok(View::new(store.read()?, mirror))
+    }
+
+    /// Waits for a store that is being opened again, which takes a moment: reads go on when writing fails.
+    fn wait_open(&self) {
+        let end = Instant::now() + REOPENED_WITHIN;
+        while self.is_reopening() && Instant::now() < end {
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// The store failed and is not open again: nothing can be read, and whoever holds a snapshot of it holds it up.

@@ -110,7 +110,8 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// An open database.
 pub struct Store {
-    db: Arc<Database>,
+    /// None only while it is dropped.
+    db: Option<Arc<Database>>,
     path: Option<std::path::PathBuf>,
     seal: Arc<Seal>,
     /// The data key as it is kept, when values are encrypted.
@@ -188,7 +189,8 @@ impl Store {
     ) -> Result<Store> {
         let journal = disk.map(Kept::read).transpose()?;
         let (seal, wrapped) = seal_of(&db, journal.as_ref(), protection)?;
-        let (db, path, journal_of) = (Arc::new(db), path.map(Path::to_owned), Mutex::new(Journal::none()));
+        let (db, path, journal_of) =
+            (Some(Arc::new(db)), path.map(Path::to_owned), Mutex::new(Journal::none()));
         let mut store = Store { db, path, seal: Arc::new(seal), wrapped, journal: journal_of };
         if let Some(kept) = journal {
             store.journal = Mutex::new(store.recover(kept)?);
@@ -210,7 +212,7 @@ impl Store {
     }
 
     fn replay(&self, found: &Found<'_>) -> Result<()> {
-        let txn = self.db.begin_write()?;
+        let txn = self.db()?.begin_write()?;
         {
             let mut table = txn.open_table(ROWS)?;
             for group in &found.groups {
@@ -231,10 +233,16 @@ impl Store {
         Ok(())
     }
 
+    fn db(&self) -> Result<&Database> {
+        self.db.as_deref().ok_or_else(|| StoreError::Database("it is closed".into()))
+    }
+
     /// A snapshot of the last commit.
     pub fn read(&self) -> Result<Reader> {
-        let txn = self.db.begin_read()?;
-        Ok(Reader { table: txn.open_table(ROWS)?, seal: Arc::clone(&self.seal) })
+        guarded(|| {
+            let txn = self.db()?.begin_read()?;
+            Ok(Reader { table: txn.open_table(ROWS)?, seal: Arc::clone(&self.seal) })
+        })
     }
 
     /// Runs `work` in a writing transaction, and commits it to disk when it is `Ok` and wrote anything; a panic of the
@@ -254,7 +262,7 @@ impl Store {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let entry = journal.begin()?;
-        let txn = self.db.begin_write().map_err(StoreError::from)?;
+        let txn = self.db()?.begin_write().map_err(StoreError::from)?;
         let (out, way) = {
             let table = txn.open_table(ROWS).map_err(StoreError::from)?;
             let mut writer =
@@ -301,6 +309,11 @@ impl Drop for Store {
         match synced {
             Ok(()) => self.journal.lock().unwrap_or_else(PoisonError::into_inner).close(),
             Err(error) => tracing::warn!(%error, "the store's journal stays until the store is opened again"),
+        }
+        // redb looks at its pages once more when it closes, and panics on damaged ones.
+        let db = self.db.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::error!("the store is damaged: the database panicked when it was closed");
         }
     }
 }

@@ -413,10 +413,13 @@ impl Writer {
     fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) {
         tracing::error!(%error, "a commit failed, nothing of it was acknowledged");
         self.shared.failing.store(true, Ordering::Release);
+        let unshown = self.shared.unshown.load(Ordering::Acquire);
+        // Before anybody hears of it: who reads next waits for the store instead of meeting the dead one.
+        let is_dead = self.home.is_some() && (unshown || error.is_of_disk());
+        self.shared.reopening.fetch_or(is_dead, Ordering::AcqRel);
         for react in reactions {
             react(Err(error));
         }
-        let unshown = self.shared.unshown.load(Ordering::Acquire);
         if unshown || error.is_of_disk() || self.replica.reload().is_err() {
             self.reopen();
         }

@@ -23,7 +23,7 @@ fn rows_come_back_after_reopening() {
 fn a_value_moved_to_another_key_is_damage() {
     let store = Store::with_backend(redb::backends::InMemoryBackend::new()).unwrap();
     put(&store, &[(b"m1", b"one")]);
-    let txn = store.db.begin_write().unwrap();
+    let txn = store.db().unwrap().begin_write().unwrap();
     {
         let mut table = txn.open_table(ROWS).unwrap();
         let raw = table.get(&b"m1"[..]).unwrap().unwrap().value().to_vec();
