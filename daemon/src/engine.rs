@@ -311,7 +311,16 @@ impl Engine {
     /// may have lost its disk since.
     pub fn peer_has(&self, peer: DeviceId, space: &Space, clock: Clock, fresh_session: bool) {
         let mut all = self.inner.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = all.entry(peer).or_default().entry(space.clone()).or_default();
+        let of_peer = all.entry(peer).or_default();
+        // A peer may say the same without end, and name spaces without end of which it has nothing.
+        let news = match of_peer.get(space) {
+            Some(kept) => fresh_session || !kept.includes(&clock),
+            None => !clock.is_empty(),
+        };
+        if !news {
+            return;
+        }
+        let kept = of_peer.entry(space.clone()).or_default();
         if fresh_session {
             *kept = clock.clone();
         } else {
