@@ -298,7 +298,8 @@ impl Engine {
         let said = self.inner.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let mirror = self.mirror();
         // What a peer has of a log behind its good end nobody wants.
-        let ahead = |(space, said): (Space, Clock)| mirror.capped(&space, said).ahead_of(&mirror.clock(&space));
+        let ahead =
+            |(space, said): (Space, Clock)| mirror.capped(&space, said).ahead_of(&mirror.clock(&space));
         said.unwrap_or_default().into_iter().map(ahead).sum()
     }
 

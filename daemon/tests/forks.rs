@@ -7,10 +7,12 @@ mod pair;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pair::talk::talk;
 use pair::trust;
 use quire_daemon::engine::{ConflictView, DATABASE, Engine};
+use quire_daemon::peers::{Options, Peers};
 use quire_daemon::store::Store;
 use quire_daemon::store::keys::{Key, Kind};
 use quire_daemon::store::rows::{bytes, meta};
@@ -19,6 +21,7 @@ use quire_protocol::id::Space;
 use quire_protocol::shapes::{json, model};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 fn guid(n: u8) -> String {
     uuid::Uuid::from_bytes([n; 16]).to_string()
@@ -52,7 +55,8 @@ fn clock(engine: &Engine) -> Clock {
 /// A member's value and those that lost beside it.
 fn values(engine: &Engine, n: u8, name: &str) -> BTreeSet<String> {
     let key = guid(n);
-    let others = engine.conflicts(None).unwrap().into_iter().filter(|one| one.item == key && one.member == name);
+    let others =
+        engine.conflicts(None).unwrap().into_iter().filter(|one| one.item == key && one.member == name);
     let others = others.flat_map(|one: ConflictView| one.others.into_iter().map(|other| text(&other.0)));
     others.chain(member(engine, n, name)).collect()
 }
@@ -355,4 +359,46 @@ async fn a_long_log_is_searched_in_few_questions() {
         assert!(note.contains(&format!("a {n}")) && note.contains(&format!("clone {n}")), "{note}");
     }
     assert_eq!(values(p, 1, "color"), BTreeSet::from(["red".into(), "white".into()]));
+}
+
+/// How long anything may take over sockets.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn listen(engine: &Engine, connect: Vec<String>) -> Peers {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Peers::start(engine.clone(), socket, Options { connect, sightings: None, announce: None }).unwrap()
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_real_connections_sessions_find_it_and_go_on() {
+    let family = family().await;
+    let Family { a, clone, p, q, .. } = &family;
+    colour(a, 1, "green").await;
+    write(a, 3, "of a").await;
+    colour(clone, 1, "red").await;
+    write(clone, 4, "of the clone").await;
+    talk(a, p).await;
+    talk(clone, q).await;
+    assert_eq!(clock(p), clock(q), "the clocks do not tell");
+    let at_p = listen(p, Vec::new()).await;
+    let _at_q = listen(q, vec![at_p.local_addr().to_string()]).await;
+    let agree = || p.forks().len() == 1 && p.forks() == q.forks() && all(p) == all(q) && clock(p) == clock(q);
+    until("P and Q agree", agree).await;
+    until("nobody is behind", || p.behind_by(q.card().id()) + q.behind_by(p.card().id()) == 0).await;
+    // What either is told the other knows, as ever.
+    write(p, 6, "later").await;
+    until("Q hears of it", || member(q, 6, "note").is_some()).await;
+    // The device comes, hears of it, and brings what it had written.
+    let _at_a = listen(a, vec![at_p.local_addr().to_string()]).await;
+    until("its edits are back", || member(q, 3, "note").as_deref() == Some("of a")).await;
+    until("all agree", || all(p) == all(q) && all(a) == all(p) && clock(a) == clock(q)).await;
+    assert_eq!(member(q, 1, "color").as_deref(), Some("green"));
 }

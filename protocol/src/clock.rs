@@ -31,7 +31,11 @@ impl Clock {
     /// Covers no more of `log` than up to `seq`.
     pub fn cap(&mut self, log: Incarnation, seq: u64) {
         if self.get(log) > seq {
-            if seq == 0 { self.0.remove(&log) } else { self.0.insert(log, seq) };
+            if seq == 0 {
+                self.0.remove(&log)
+            } else {
+                self.0.insert(log, seq)
+            };
         }
     }
 

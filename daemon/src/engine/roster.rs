@@ -79,7 +79,11 @@ impl Engine {
     }
 
     /// Logs of which a peer says to have as many records as are here, but not the same; and how many.
-    pub fn doubtful(&self, space: &Space, theirs: &[ShortHead]) -> Result<Vec<(Incarnation, u64)>, EngineError> {
+    pub fn doubtful(
+        &self,
+        space: &Space,
+        theirs: &[ShortHead],
+    ) -> Result<Vec<(Incarnation, u64)>, EngineError> {
         Ok(self.view()?.doubtful(space, theirs)?)
     }
 

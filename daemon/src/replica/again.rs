@@ -61,7 +61,9 @@ impl Batch<'_, '_> {
     ) -> Result<Lost> {
         let goes = |state: State| matches!(state, State::Forked | State::Dependent);
         let mine = |one: &Candidate| {
-            one.state == State::Folded && one.screened.kind() == RecordKind::CHANGE && self.replica.lives.contains(&one.log)
+            one.state == State::Folded
+                && one.screened.kind() == RecordKind::CHANGE
+                && self.replica.lives.contains(&one.log)
         };
         let gone: HashMap<ChangeId, &Candidate> = candidates
             .iter()
@@ -81,7 +83,8 @@ impl Batch<'_, '_> {
         let written: HashSet<ChangeId> = own.iter().map(|one| one.screened.id()).collect();
         let edit = |one: &&Candidate| {
             let (seen, base) = (seen(doc, one, &gone), base(doc, one, &gone, &written));
-            let (before, after) = (loaded.project_at(doc, &seen)?, loaded.project_at(doc, &[one.screened.id()])?);
+            let (before, after) =
+                (loaded.project_at(doc, &seen)?, loaded.project_at(doc, &[one.screened.id()])?);
             Some(LostEdit { change: one.screened.id(), base, keys: keys(one), before, after })
         };
         let edits = own.iter().filter_map(edit).collect();
@@ -155,11 +158,13 @@ impl Batch<'_, '_> {
         let said = |name: &String| Some((name.clone(), self.inlined(space, lost.after.get(name)?)));
         let values = lost.keys.iter().filter_map(said).collect();
         let note = lost.after.get(key::NOTE).filter(|note| lost.before.get(key::NOTE) != Some(note));
-        let note = note.map(|note| match (self.inlined(space, note), lost.before.get(key::NOTE), now.get(key::NOTE)) {
-            (Register::Text(after), Some(Register::Text(before)), Some(Register::Text(now))) => {
-                Register::Text(carried(before, &after, now))
+        let note = note.map(|note| {
+            match (self.inlined(space, note), lost.before.get(key::NOTE), now.get(key::NOTE)) {
+                (Register::Text(after), Some(Register::Text(before)), Some(Register::Text(now))) => {
+                    Register::Text(carried(before, &after, now))
+                }
+                (note, _, _) => note,
             }
-            (note, _, _) => note,
         });
         let life = match (lost.before.removed, lost.after.removed) {
             (false, true) => Life::Remove,
@@ -245,7 +250,8 @@ fn carried(before: &str, after: &str, now: &str) -> String {
         return start.iter().chain(middle).chain(rest).collect();
     }
     if old.len() - head <= same_tail {
-        let (start, rest) = (&now_chars[..now_chars.len() - (old.len() - head)], &now_chars[now_chars.len() - tail..]);
+        let (start, rest) =
+            (&now_chars[..now_chars.len() - (old.len() - head)], &now_chars[now_chars.len() - tail..]);
         return start.iter().chain(middle).chain(rest).collect();
     }
     after.to_owned()

@@ -136,13 +136,7 @@ impl View {
     }
 
     /// Compares what a peer has behind a record of a log with what is here.
-    pub fn compare(
-        &self,
-        space: &Space,
-        log: Incarnation,
-        after: u64,
-        encoded: &[u8],
-    ) -> Result<Comparison> {
+    pub fn compare(&self, space: &Space, log: Incarnation, after: u64, encoded: &[u8]) -> Result<Comparison> {
         let mirror = self.mirror();
         let (Some(number), Some(author)) = (mirror.names.space_number(space), mirror.certificates.get(&log))
         else {
@@ -202,7 +196,8 @@ impl Batch<'_, '_> {
     pub(super) fn keep_fork(&mut self, ruling: &Ruling, fork: &Fork) -> Result<bool> {
         self.keep_certificate(&fork.author)?;
         let mirror = &self.replica.mirror;
-        let known = mirror.certificates.get(&fork.log()).is_some_and(|known| known.device == fork.author.device);
+        let known =
+            mirror.certificates.get(&fork.log()).is_some_and(|known| known.device == fork.author.device);
         let (mut of_one, mut before) = (0, None);
         for (kept, other) in mirror.roster.forks().filter(|(_, other)| other.device() == fork.device()) {
             of_one += 1;

@@ -223,7 +223,8 @@ impl Batch<'_, '_> {
 
     /// Folds what waited for these records.
     fn fold_waiting(&mut self, space: SpaceNo, placed: &[Placed<'_>]) -> Result<()> {
-        let last: BTreeMap<DocId, &Placed<'_>> = placed.iter().map(|placed| (placed.record.doc, placed)).collect();
+        let last: BTreeMap<DocId, &Placed<'_>> =
+            placed.iter().map(|placed| (placed.record.doc, placed)).collect();
         for (doc, placed) in last {
             if self.has_asides(space, doc)? && self.refold_document(space, doc)? {
                 let Some(row) = self.row(space, doc)? else { continue };
@@ -308,7 +309,9 @@ impl Batch<'_, '_> {
             Err(why) => return self.set_aside(space, placed, why.clone()),
         };
         let missing = self.set_aside_deps(space, doc, &row, screened)?;
-        if self.lacks(space, doc, &row, screened)? > missing.iter().filter(|why| **why == Aside::BehindCut).count() {
+        if self.lacks(space, doc, &row, screened)?
+            > missing.iter().filter(|why| **why == Aside::BehindCut).count()
+        {
             return self.set_aside(space, placed, Aside::DependsOnForked);
         }
         if !missing.is_empty() && missing.iter().all(|why| *why == Aside::BehindCut) {
@@ -347,7 +350,8 @@ impl Batch<'_, '_> {
             return Ok(0);
         }
         let begun = genesis(doc).id();
-        let here = |dep: &ChangeId| *dep == begun || row.changes.iter().any(|change| change.short == dep.0[..8]);
+        let here =
+            |dep: &ChangeId| *dep == begun || row.changes.iter().any(|change| change.short == dep.0[..8]);
         Ok(screened.deps().filter(|dep| !here(dep)).count())
     }
 

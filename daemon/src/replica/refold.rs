@@ -255,7 +255,8 @@ impl Batch<'_, '_> {
             by_name.entry(one.screened.id()).or_insert(n);
         }
         let admitted = |n: &usize| mirror.admitted(&name, candidates[*n].log).covers(candidates[*n].seq);
-        let mut todo: Vec<usize> = (0..candidates.len()).filter(|n| states[*n] == State::Cut).filter(admitted).collect();
+        let mut todo: Vec<usize> =
+            (0..candidates.len()).filter(|n| states[*n] == State::Cut).filter(admitted).collect();
         while let Some(n) = todo.pop() {
             let n = by_name.get(&candidates[n].screened.id()).copied().unwrap_or(n);
             if states[n] != State::Folded {

@@ -47,8 +47,8 @@ impl Branch {
     }
 
     fn holds(&self, fork: &Fork) -> bool {
-        let bounded = (1..=MAX_SEGMENT_RECORDS).contains(&self.links.len())
-            && self.links.iter().all(Link::is_bounded);
+        let bounded =
+            (1..=MAX_SEGMENT_RECORDS).contains(&self.links.len()) && self.links.iter().all(Link::is_bounded);
         let Some((seal, [])) = Seal::take(&self.seal).filter(|_| bounded) else { return false };
         let chain = self.links.iter().fold(fork.before, |chain, link| link.step(&chain));
         let Some(hi) = fork.first.checked_add(self.links.len() as u64 - 1) else { return false };
@@ -78,3 +78,6 @@ impl Fork {
         self.first >= 1 && differ && self.author.holds() && self.one.holds(self) && self.other.holds(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,8 +76,7 @@ impl Ruling {
             Some(_) => true,
             None => !(REMOVE..=FORK).contains(&self.kind),
         };
-        fits
-            && self.body.len() <= MAX_RULING
+        fits && self.body.len() <= MAX_RULING
             && self.by.verify(&signed(self.kind, &self.body), self.signature.as_bytes())
     }
 

@@ -78,7 +78,9 @@ impl Roster {
         let mut ends = BTreeMap::new();
         for (_, fork) in self.forks() {
             let (log, device, end) = (fork.log(), fork.device(), fork.good_end());
-            ends.entry((fork.space, log, device)).and_modify(|least: &mut u64| *least = end.min(*least)).or_insert(end);
+            ends.entry((fork.space, log, device))
+                .and_modify(|least: &mut u64| *least = end.min(*least))
+                .or_insert(end);
         }
         ends
     }
