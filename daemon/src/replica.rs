@@ -389,7 +389,10 @@ fn read_recovery(reader: &impl Rows) -> Result<BTreeSet<PublicKey>> {
 
 fn read_lives(reader: &impl Rows, current: Incarnation) -> Result<BTreeSet<Incarnation>> {
     let kept = read_meta(reader, meta::LIVES)?;
-    kept.map_or(Ok(BTreeSet::from([current])), |value| decode(&meta_key(meta::LIVES), &value))
+    let mut lives: BTreeSet<Incarnation> =
+        kept.map(|value| decode(&meta_key(meta::LIVES), &value)).transpose()?.unwrap_or_default();
+    lives.insert(current);
+    Ok(lives)
 }
 
 fn read_all<T: serde::de::DeserializeOwned>(reader: &impl Rows, kind: Kind) -> Result<Vec<T>> {

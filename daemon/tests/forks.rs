@@ -7,10 +7,12 @@ mod pair;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pair::talk::talk;
 use pair::trust;
 use quire_daemon::engine::{ConflictView, DATABASE, Engine};
+use quire_daemon::peers::{Options, Peers};
 use quire_daemon::store::Store;
 use quire_daemon::store::keys::{Key, Kind};
 use quire_daemon::store::rows::{bytes, meta};
@@ -19,6 +21,7 @@ use quire_protocol::id::Space;
 use quire_protocol::shapes::{json, model};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 fn guid(n: u8) -> String {
     uuid::Uuid::from_bytes([n; 16]).to_string()
@@ -86,9 +89,6 @@ fn same(engines: &[&Engine]) {
     for engine in &engines[1..] {
         assert_eq!(clock(engine), clock(engines[0]));
         assert_eq!(all(engine), all(engines[0]));
-        for other in engines {
-            assert_eq!(engine.behind_by(other.card().id()), engine.behind_by(other.card().id()));
-        }
     }
 }
 
@@ -116,7 +116,9 @@ struct Family {
     clone: Engine,
     p: Engine,
     q: Engine,
-    _folders: [TempDir; 2],
+    /// The last record that both wrote.
+    end: u64,
+    folders: [TempDir; 2],
 }
 
 async fn family() -> Family {
@@ -132,12 +134,13 @@ async fn family() -> Family {
         talk(one, other).await;
     }
     let log = a.mirror().log;
+    let end = clock(&a).get(log);
     a.stop().await;
     drop(a);
     let copy = cloned(folder.path());
     let (a, clone) = (Engine::open(folder.path(), "a").unwrap(), Engine::open(copy.path(), "a").unwrap());
     assert_eq!((a.mirror().log, clone.mirror().log), (log, log), "nothing tells them apart");
-    Family { a, clone, p, q, _folders: [folder, copy] }
+    Family { a, clone, p, q, end, folders: [folder, copy] }
 }
 
 impl Family {
@@ -189,7 +192,7 @@ async fn what_a_device_and_its_clone_wrote_is_everywhere() {
         assert!(values(engine, 3, "color").contains("blue"));
         assert!(values(engine, 4, "color").contains("black"));
         assert_eq!(engine.forks().len(), 1);
-        assert!(clock(engine).get(log) <= 4, "{:?}", clock(engine));
+        assert_eq!(clock(engine).get(log), family.end, "{:?}", clock(engine));
     }
     assert!(a.mirror().log != log && clone.mirror().log != log && a.mirror().log != clone.mirror().log);
     // From here on all is as ever.
@@ -218,4 +221,184 @@ async fn as_many_records_on_both_sides_are_noticed() {
     family.gather().await;
     family.same();
     assert_eq!(values(q, 1, "color"), BTreeSet::from(["green".into(), "red".into()]));
+}
+
+#[tokio::test]
+async fn a_device_that_signs_two_stories_makes_no_others_differ() {
+    let family = family().await;
+    let Family { a, clone, p, q, .. } = &family;
+    // One hostile device tells P this and Q that, and is never seen again.
+    write(a, 3, "for p").await;
+    colour(a, 1, "green").await;
+    write(clone, 4, "for q").await;
+    colour(clone, 1, "red").await;
+    colour(clone, 2, "red").await;
+    talk(a, p).await;
+    talk(clone, q).await;
+    colour(p, 3, "blue").await;
+    set(q, 1, "content", "by q").await;
+    set(q, 2, "note", "two, by q").await;
+    for _ in 0..3 {
+        talk(p, q).await;
+    }
+    same(&[p, q]);
+    for engine in [p, q] {
+        assert_eq!(member(engine, 3, "note").as_deref(), Some("for p"), "P built on it");
+        assert_eq!(member(engine, 3, "color").as_deref(), Some("blue"));
+        assert!(member(engine, 4, "note").is_none(), "nobody honest built on it");
+        assert_eq!(member(engine, 1, "color").as_deref(), Some("yellow"));
+        assert_eq!(member(engine, 1, "content").as_deref(), Some("by q"));
+        assert_eq!(member(engine, 2, "note").as_deref(), Some("two, by q"));
+        assert!(engine.set_aside(a.card().id()) > 0);
+    }
+    assert_eq!(p.behind_by(q.card().id()), 0);
+    assert_eq!(p.ahead_by(q.card().id()), 0);
+    let whose = |aside: quire_daemon::replica::SetAside| format!("{:?}", aside.why);
+    let reasons: BTreeSet<String> = p.asides(None).unwrap().into_iter().map(whose).collect();
+    assert_eq!(reasons, BTreeSet::from(["Forked".to_owned(), "DependsOnForked".to_owned()]));
+    // Nothing is asked again.
+    let told = talk(p, q).await;
+    assert_eq!((told.sessions, told.recounts), (1, 0));
+}
+
+#[tokio::test]
+async fn restarts_in_between_change_nothing() {
+    let mut family = family().await;
+    let log = family.a.mirror().log;
+    colour(&family.a, 1, "green").await;
+    write(&family.a, 3, "of a").await;
+    colour(&family.clone, 1, "red").await;
+    write(&family.clone, 4, "of the clone").await;
+    talk(&family.a, &family.p).await;
+    talk(&family.clone, &family.q).await;
+    talk(&family.p, &family.q).await;
+    talk(&family.a, &family.q).await;
+    let renewed = family.a.mirror().log;
+    assert_ne!(renewed, log);
+    let before = (clock(&family.a), all(&family.a), family.a.forks());
+    for n in 0..2 {
+        let engine = if n == 0 { &mut family.a } else { &mut family.clone };
+        engine.stop().await;
+        *engine = Engine::in_memory("none").unwrap();
+        *engine = Engine::open(family.folders[n].path(), "a").unwrap();
+    }
+    assert_eq!((clock(&family.a), all(&family.a), family.a.forks()), before);
+    assert_eq!(family.a.mirror().log, renewed);
+    assert_eq!(family.clone.mirror().log, log, "it has not heard yet");
+    family.gather().await;
+    family.same();
+    assert_eq!(values(&family.q, 1, "color"), BTreeSet::from(["green".into(), "red".into()]));
+    assert_eq!(member(&family.q, 3, "note").as_deref(), Some("of a"));
+    assert_eq!(member(&family.p, 4, "note").as_deref(), Some("of the clone"));
+}
+
+#[tokio::test]
+async fn a_fork_of_a_fork_is_none_the_worse() {
+    let mut family = family().await;
+    // The clone is cloned in turn, after it has gone on.
+    colour(&family.clone, 1, "red").await;
+    write(&family.clone, 4, "of the clone").await;
+    family.clone.stop().await;
+    family.clone = Engine::in_memory("none").unwrap();
+    let third = cloned(family.folders[1].path());
+    family.clone = Engine::open(family.folders[1].path(), "a").unwrap();
+    let other = Engine::open(third.path(), "a").unwrap();
+    let Family { a, clone, p, q, .. } = &family;
+    assert_eq!(other.mirror().log, a.mirror().log);
+    colour(clone, 4, "blue").await;
+    colour(&other, 4, "black").await;
+    write(&other, 5, "of the third").await;
+    write(a, 3, "of a").await;
+    // The later fork is found first, and built upon.
+    talk(clone, p).await;
+    talk(&other, q).await;
+    talk(p, q).await;
+    talk(clone, p).await;
+    talk(&other, q).await;
+    set(p, 4, "content", "by p").await;
+    for _ in 0..4 {
+        for device in [a, clone, &other] {
+            talk(device, p).await;
+            talk(device, q).await;
+        }
+        talk(p, q).await;
+    }
+    same(&[a, clone, &other, p, q]);
+    assert_eq!(p.forks().len(), 1);
+    assert_eq!(p.forks().first().unwrap().2, family.end);
+    assert_eq!(member(q, 1, "color").as_deref(), Some("red"));
+    assert_eq!(member(q, 3, "note").as_deref(), Some("of a"));
+    assert_eq!(member(q, 4, "note").as_deref(), Some("of the clone"));
+    assert_eq!(member(q, 5, "note").as_deref(), Some("of the third"));
+    assert!(values(q, 4, "color").is_superset(&BTreeSet::from(["black".into(), "blue".into()])));
+    assert!(values(q, 4, "content").contains("by p"));
+}
+
+#[tokio::test]
+async fn a_long_log_is_searched_in_few_questions() {
+    let family = family().await;
+    let Family { a, clone, p, q, .. } = &family;
+    for n in 10..60 {
+        write(a, n, &format!("a {n}")).await;
+        write(clone, n, &format!("clone {n}")).await;
+    }
+    for _ in 0..40 {
+        colour(a, 1, "green").await;
+        colour(a, 1, "red").await;
+        colour(clone, 1, "blue").await;
+        colour(clone, 1, "white").await;
+    }
+    talk(a, p).await;
+    talk(clone, q).await;
+    let told = talk(p, q).await;
+    assert!((1..20).contains(&told.recounts), "{told:?}");
+    family.gather().await;
+    family.same();
+    for n in 10..60 {
+        let note = member(p, n, "note").unwrap();
+        assert!(note.contains(&format!("a {n}")) && note.contains(&format!("clone {n}")), "{note}");
+    }
+    assert_eq!(values(p, 1, "color"), BTreeSet::from(["red".into(), "white".into()]));
+}
+
+/// How long anything may take over sockets.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn listen(engine: &Engine, connect: Vec<String>) -> Peers {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Peers::start(engine.clone(), socket, Options { connect, sightings: None, announce: None }).unwrap()
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_real_connections_sessions_find_it_and_go_on() {
+    let family = family().await;
+    let Family { a, clone, p, q, .. } = &family;
+    colour(a, 1, "green").await;
+    write(a, 3, "of a").await;
+    colour(clone, 1, "red").await;
+    write(clone, 4, "of the clone").await;
+    talk(a, p).await;
+    talk(clone, q).await;
+    assert_eq!(clock(p), clock(q), "the clocks do not tell");
+    let at_p = listen(p, Vec::new()).await;
+    let _at_q = listen(q, vec![at_p.local_addr().to_string()]).await;
+    let agree = || p.forks().len() == 1 && p.forks() == q.forks() && all(p) == all(q) && clock(p) == clock(q);
+    until("P and Q agree", agree).await;
+    until("nobody is behind", || p.behind_by(q.card().id()) + q.behind_by(p.card().id()) == 0).await;
+    // What either is told the other knows, as ever.
+    write(p, 6, "later").await;
+    until("Q hears of it", || member(q, 6, "note").is_some()).await;
+    // The device comes, hears of it, and brings what it had written.
+    let _at_a = listen(a, vec![at_p.local_addr().to_string()]).await;
+    until("its edits are back", || member(q, 3, "note").as_deref() == Some("of a")).await;
+    until("all agree", || all(p) == all(q) && all(a) == all(p) && clock(a) == clock(q)).await;
+    assert_eq!(member(q, 1, "color").as_deref(), Some("green"));
 }

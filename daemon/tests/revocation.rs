@@ -169,7 +169,8 @@ async fn two_that_remove_each_other_are_both_out_and_paper_decides() {
     let [a, b, c] = family().await;
     let paper = DeviceKey::from_seed(&[9; 32]);
     assert!(a.name_recovery(paper.public()).await.unwrap());
-    for other in [&b, &c] {
+    write(&b, 6, "honest").await;
+    for other in [&b, &c, &b] {
         meet(&a, other).await;
     }
     // The thief has b: it names a key of its own, and throws the owner out.
@@ -177,6 +178,8 @@ async fn two_that_remove_each_other_are_both_out_and_paper_decides() {
     assert!(!b.name_recovery(forged.public()).await.unwrap());
     b.remove_peer(id(&a)).await.unwrap();
     a.remove_peer(id(&b)).await.unwrap();
+    meet(&b, &c).await;
+    write(&b, 7, "the thief's").await;
     meet(&b, &c).await;
     c.learn(a.mirror().farewell_to(id(&b)).unwrap()).await.unwrap();
     assert!(c.peers().is_empty(), "both are out");
@@ -191,6 +194,14 @@ async fn two_that_remove_each_other_are_both_out_and_paper_decides() {
     meet(&a, &c).await;
     assert_eq!(member(&c, 5, "note").as_deref(), Some("again"));
     assert!(c.peers().iter().all(|peer| peer.card.id() == id(&a)) && c.peers().len() == 1);
+    for engine in [&a, &c] {
+        assert_eq!(
+            member(engine, 6, "note").as_deref(),
+            Some("honest"),
+            "what the device wrote before stays"
+        );
+        assert_eq!(member(engine, 7, "note"), None);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ pub mod world;
 
 use peer::{Mark, Peer};
 use quire_daemon::engine::EngineError;
-use quire_daemon::replica::{Batch, Committed};
+use quire_daemon::replica::{Batch, Committed, View};
 use quire_protocol::clock::Clock;
 use quire_protocol::id::Space;
 use quire_protocol::identity::{Rights, Scope};
@@ -231,9 +231,7 @@ impl Network {
             match output {
                 Output::Send(message) => self.send(link, side, &message),
                 Output::Fetch { space, after, bytes } => {
-                    let view = self.peers[self.links[link].ends[side]].view();
-                    let view = view.ok_or("a session outlived its daemon")?;
-                    let segments = view.fetch(&space, &after, bytes).map_err(said)?;
+                    let segments = self.view(link, side)?.fetch(&space, &after, bytes).map_err(said)?;
                     self.give(link, side, Input::Fetched { space, segments });
                 }
                 Output::Ingest { .. } => self.ingest(link, side, output)?,
@@ -241,6 +239,20 @@ impl Network {
                     let peer = self.links[link].ends[side];
                     self.commit(peer, |batch| Ok(batch.learn(&credentials)?))?;
                     self.give_clocks(link, side);
+                }
+                Output::Heads { space } => {
+                    let heads = self.view(link, side)?.heads(&space).map_err(said)?;
+                    self.give(link, side, Input::Heads { space, heads });
+                }
+                Output::CompareHeads { space, heads } => {
+                    let doubtful = self.view(link, side)?.doubtful(&space, &heads).map_err(said)?;
+                    if let Some((log, at)) = doubtful.first() {
+                        return Err(format!("log {log} is another on each side of link {link} at {at}"));
+                    }
+                }
+                // No world of this network has forks: a device that is set back in secret waits until it hears.
+                Output::Branch { log, .. } | Output::Compare { log, .. } => {
+                    return Err(format!("log {log} is doubted on link {link}"));
                 }
                 Output::PeerHas { space, clock } => {
                     let (peer, other) = (self.links[link].ends[side], self.device(link, 1 - side));
@@ -256,6 +268,11 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    fn view(&self, link: usize, side: usize) -> Result<View, Fault> {
+        let view = self.peers[self.links[link].ends[side]].view();
+        view.ok_or_else(|| "a session outlived its daemon".to_owned())
     }
 
     /// Keeps a segment, or several that are here already in one commit.
@@ -291,7 +308,7 @@ impl Network {
                 match one.refused {
                     None => Input::Ingested { space, log, seq },
                     Some(reason) => {
-                        return Err(format!("{} refuses log {log}: {reason}", self.peers[peer].name));
+                        return Err(format!("{} refuses log {log}: {reason:?}", self.peers[peer].name));
                     }
                 },
             );

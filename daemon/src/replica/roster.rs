@@ -25,15 +25,9 @@ impl Batch<'_, '_> {
     /// Keeps what a peer says of the roster, as far as it holds; true when anything was new.
     pub fn learn(&mut self, credentials: &Credentials) -> Result<bool> {
         let before = Arc::clone(&self.replica.mirror.standing);
-        let mut new = false;
         let is_fork = |ruling: &&Ruling| matches!(ruling.says(), Some(Saying::Fork(_)));
         let (forks, rulings): (Vec<_>, Vec<_>) = credentials.rulings.iter().partition(is_fork);
-        for ruling in rulings {
-            new |= self.keep_ruling(ruling)?;
-        }
-        for entry in &credentials.roster {
-            new |= self.keep_entry(entry)?;
-        }
+        let mut new = self.keep_statements(&rulings, &credentials.roster)?;
         for certificate in &credentials.certificates {
             new |= self.keep_certificate(certificate)?;
         }
@@ -48,6 +42,25 @@ impl Batch<'_, '_> {
             self.settle(&before)?;
         }
         Ok(new)
+    }
+
+    /// Keeps statements of those who are or were trusted, whom other statements may name; true when any was new.
+    fn keep_statements(&mut self, rulings: &[&Ruling], entries: &[RosterEntry]) -> Result<bool> {
+        let mut new = false;
+        loop {
+            let mut took = false;
+            for ruling in rulings {
+                took |= self.keep_ruling(ruling)?;
+            }
+            for entry in entries {
+                took |= self.keep_entry(entry)?;
+            }
+            if !took {
+                return Ok(new);
+            }
+            new = true;
+            self.replica.settle_trust();
+        }
     }
 
     /// Applies what changed in the roster: who is trusted, and which records are folded.
@@ -86,10 +99,14 @@ impl Batch<'_, '_> {
         Ok(true)
     }
 
-    /// Nobody fills the roster for others: this device and recovery keys always find room.
+    /// Nobody fills the roster for others: strangers have no place in it, those who are trusted a bounded one, this device
+    /// and recovery keys always one.
     fn has_room_for(&self, by: PublicKey, signers: impl Iterator<Item = PublicKey>) -> bool {
         if by.device() == self.replica.mirror.card.id() || self.replica.recovery.contains(&by) {
             return true;
+        }
+        if !self.replica.mirror.standing.was_trusted(by.device()) && !self.is_named_recovery(by) {
+            return false;
         }
         let (mut all, mut of_one) = (0, 0);
         for signer in signers {
@@ -99,11 +116,18 @@ impl Batch<'_, '_> {
         all < MAX_ROSTER && of_one < MAX_STATEMENTS_OF_ONE
     }
 
+    /// A key that somebody named as a recovery key; whether this device keeps to it is another question.
+    fn is_named_recovery(&self, by: PublicKey) -> bool {
+        let named = |ruling: &Ruling| matches!(ruling.says(), Some(Saying::Recovery { key }) if key == by);
+        self.replica.mirror.roster.rulings.iter().any(named)
+    }
+
     pub(super) fn keep_certificate(&mut self, certificate: &Certificate) -> Result<bool> {
         let known = &self.replica.mirror.certificates;
         let lives = || known.values().filter(|other| other.device == certificate.device).count();
         let full = || known.len() >= MAX_ROSTER || lives() >= MAX_LIVES;
-        if known.contains_key(&certificate.incarnation) || full() || !certificate.holds() {
+        let is_strange = !self.replica.mirror.standing.was_trusted(certificate.device.device());
+        if known.contains_key(&certificate.incarnation) || is_strange || full() || !certificate.holds() {
             return Ok(false);
         }
         self.rows.put(&Key::of(Kind::Certificate).log(certificate.incarnation), &bytes(certificate))?;

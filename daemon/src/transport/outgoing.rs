@@ -67,18 +67,23 @@ fn parts(mut all: Credentials) -> Option<(Credentials, Credentials)> {
     let mut first = Credentials::default();
     if !all.rulings.is_empty() && !(all.roster.is_empty() && all.certificates.is_empty()) {
         first.rulings = std::mem::take(&mut all.rulings);
-    } else if all.rulings.len() > 1 {
-        let rest = all.rulings.split_off(all.rulings.len() / 2);
-        first.rulings = std::mem::replace(&mut all.rulings, rest);
-    } else if all.roster.len() + all.certificates.len() > 1 {
-        let roster = all.roster.split_off(all.roster.len() / 2);
-        first.roster = std::mem::replace(&mut all.roster, roster);
-        let certificates = all.certificates.split_off(all.certificates.len().div_ceil(2));
-        first.certificates = std::mem::replace(&mut all.certificates, certificates);
+    } else if !all.roster.is_empty() && !all.certificates.is_empty() {
+        // Certificates are kept of devices that are known.
+        first.roster = std::mem::take(&mut all.roster);
     } else {
-        return None;
+        halve(&mut all.rulings, &mut first.rulings)
+            .or_else(|| halve(&mut all.roster, &mut first.roster))
+            .or_else(|| halve(&mut all.certificates, &mut first.certificates))?;
     }
     Some((first, all))
+}
+
+/// Moves the first half of a list; nothing when there is none.
+fn halve<T>(from: &mut Vec<T>, to: &mut Vec<T>) -> Option<()> {
+    let at = Some(from.len() / 2).filter(|at| *at > 0)?;
+    let rest = from.split_off(at);
+    *to = std::mem::replace(from, rest);
+    Some(())
 }
 
 #[cfg(test)]

@@ -119,7 +119,14 @@ impl Side {
                 let compared = engine.compare(&space, log, after, segment).await.unwrap();
                 self.give(Input::Compared { after, compared });
             }
-            Output::PeerHas { .. } | Output::PeerRefuses { .. } => {}
+            // A space that is not here yet is answered with an empty clock.
+            Output::PeerHas { space, clock } => {
+                engine.peer_has(peer, &space, clock, false);
+                if !engine.clocks_for(peer).iter().any(|(known, _)| *known == space) {
+                    self.give(Input::Committed(vec![(space, Default::default())]));
+                }
+            }
+            Output::PeerRefuses { .. } => {}
             Output::Close(reason) => panic!("the session ended: {reason}"),
         }
     }

@@ -78,3 +78,6 @@ impl Fork {
         self.first >= 1 && differ && self.author.holds() && self.one.holds(self) && self.other.holds(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ pub struct Standing {
     pub trust: BTreeMap<DeviceId, Trust>,
     /// Devices that removed this one, with the right to.
     pub removed_by: BTreeSet<DeviceId>,
-    /// Who was ever trusted with what: an entry that was taken back counts here.
+    /// Who was ever trusted with what: entries that were taken back count here, and those of the expelled.
     ever: BTreeMap<DeviceId, Trust>,
     cuts: BTreeMap<(Space, Incarnation), Vec<Cut>>,
     /// Logs that forked, by whose they are: their last good records.
@@ -66,10 +66,12 @@ impl Roster {
             .filter(|entry| !expelled.contains(&entry.subject.id()))
             .map(|entry| (entry.id(), entry))
             .collect();
-        let ever = closure(me, recovery, counted.iter().map(|(_, entry)| *entry));
-        let (back, removed_by) = self.taken_back(me, recovery, &expelled, &ever, &counted);
+        let entitled = closure(me, recovery, counted.iter().map(|(_, entry)| *entry));
+        let (back, removed_by) = self.taken_back(me, recovery, &expelled, &entitled, &counted);
         let stand = counted.iter().filter(|(id, _)| !back.contains(id)).map(|(_, entry)| *entry);
         let trust = closure(me, recovery, stand);
+        // What the expelled wrote before stays, as far as their logs are good.
+        let ever = closure(me, recovery, self.entries.iter());
         let (cuts, forks, recovery) = (self.cuts(&expelled), self.good_ends(), recovery.clone());
         Standing { trust, removed_by, ever, cuts, forks, recovery, me: Some(me.id()) }
     }
@@ -101,7 +103,7 @@ impl Roster {
         me: &DeviceCard,
         recovery: &BTreeSet<PublicKey>,
         expelled: &BTreeSet<DeviceId>,
-        ever: &BTreeMap<DeviceId, Trust>,
+        entitled: &BTreeMap<DeviceId, Trust>,
         counted: &[(StatementId, &RosterEntry)],
     ) -> (BTreeSet<StatementId>, BTreeSet<DeviceId>) {
         let by_name: BTreeMap<StatementId, &RosterEntry> = counted.iter().copied().collect();
@@ -116,7 +118,7 @@ impl Roster {
                 recovery.contains(&ruling.by)
                     || entry.adder == ruling.by
                     || remover == device
-                    || ever.get(&remover).is_some_and(|trust| may_remove(trust, &entry.scope))
+                    || entitled.get(&remover).is_some_and(|trust| may_remove(trust, &entry.scope))
             };
             for id in entries {
                 let entry = by_name.get(&id).filter(|entry| entry.subject.id() == device && may(entry));

@@ -1,6 +1,8 @@
 use super::*;
 use crate::id::DocId;
 use crate::identity::DeviceKey;
+use crate::limits::{MAX_ANSWERS, MAX_RECOUNT};
+use crate::message::{Heads, Place};
 use crate::record::{RULES, Record, RecordKind, chain_start};
 
 const LOG: Incarnation = Incarnation([1; 16]);
@@ -122,4 +124,89 @@ fn spaces_and_logs_that_cannot_be_end_the_session() {
     let spaces = (0..70_000).map(|n| (Space::account(n), Clock::default())).collect();
     let out = b.handle(Input::Received(Message::Clocks(spaces)), 0);
     assert!(matches!(out.last(), Some(Output::Close(_))));
+}
+
+fn chain(n: u8) -> Vec<ShortHead> {
+    vec![ShortHead { log: LOG, seq: 1, chain: [n; 8] }]
+}
+
+#[test]
+fn ends_of_logs_are_shown_of_shared_spaces_alone() {
+    let (mut a, _) = pair();
+    let other = Space::account(4);
+    assert!(sends(a.handle(Input::Heads { space: other, heads: chain(1) }, 0)).is_empty());
+    let shown = sends(a.handle(Input::Heads { space: space(), heads: chain(1) }, 0));
+    assert_eq!(shown, [Message::Heads(Heads { space: 0, heads: chain(1) })]);
+    let asked = a.handle(Input::Received(shown[0].clone()), 0);
+    assert_eq!(asked, [Output::CompareHeads { space: space(), heads: chain(1) }]);
+    // A space that the peer did not name, or that it is not shown, is neither compared nor answered.
+    let foreign = Message::Heads(Heads { space: 7, heads: chain(1) });
+    assert_eq!(a.handle(Input::Received(foreign), 0), []);
+    let (mut fresh, _) = Session::open(Credentials::default(), 0);
+    let greeting = Greeting { version: WIRE_VERSION, credentials: digest(&Credentials::default()) };
+    fresh.handle(Input::Received(Message::Greeting(greeting)), 0);
+    fresh.handle(Input::Received(Message::Clocks(vec![(space(), Clock::default())])), 0);
+    let question = Message::Recount(Place { space: 0, log: LOG, after: 0 });
+    assert_eq!(fresh.handle(Input::Received(question), 0), []);
+}
+
+#[test]
+fn questions_are_answered_a_bounded_number_of_times() {
+    let (mut a, _) = pair();
+    let question = || Message::Recount(Place { space: 0, log: LOG, after: 0 });
+    let answered =
+        (0..2 * MAX_ANSWERS).filter(|_| !a.handle(Input::Received(question()), 0).is_empty()).count();
+    assert_eq!(answered, MAX_ANSWERS);
+}
+
+/// Doubts a log of `length` records, and answers each question by `answer`; gives how many were asked.
+fn search(length: u64, mut answer: impl FnMut(u64) -> Compared) -> usize {
+    let (mut a, _) = pair();
+    let mut out = a.handle(Input::Doubt { space: space(), log: LOG, at: length }, 0);
+    for asked in 0.. {
+        let Some(Message::Recount(place)) = sends(out).pop() else { return asked };
+        let unasked = Message::Branch(Place { after: place.after + 1, ..place }, vec![1]);
+        assert_eq!(a.handle(Input::Received(unasked), 0), [], "an answer that was not asked for");
+        let compare = a.handle(Input::Received(Message::Branch(place, vec![1])), 0);
+        assert!(matches!(compare[..], [Output::Compare { .. }]), "{compare:?}");
+        let again = a.handle(Input::Received(Message::Branch(place, vec![1])), 0);
+        assert_eq!(again, [], "one answer is enough");
+        out = a.handle(Input::Compared { after: place.after, compared: answer(place.after) }, 0);
+    }
+    0
+}
+
+#[test]
+fn the_first_record_that_differs_is_found_in_few_questions() {
+    for length in [1, 2, 10, 1_000, 1 << 30] {
+        for first in [1, 2, length / 3, length / 2, length - 1, length] {
+            let first = first.clamp(1, length);
+            let mut found = false;
+            // A segment has up to five records.
+            let asked = search(length, |after| match after + 5 {
+                _ if after >= first => Compared::Apart,
+                hi if hi < first => Compared::Together(hi),
+                _ => {
+                    found = true;
+                    Compared::Settled
+                }
+            });
+            assert!(found && asked < 100, "{first} of {length}: {asked}");
+        }
+    }
+}
+
+#[test]
+fn answers_that_lead_nowhere_end_the_search() {
+    for length in [1, 1_000, u64::MAX / 2] {
+        assert!(search(length, |_| Compared::Apart) < MAX_RECOUNT);
+        assert!(search(length, Compared::Together) <= 2);
+        assert!(search(length, |after| Compared::Together(after + 1)) <= MAX_RECOUNT);
+        assert!(search(length, |_| Compared::Together(u64::MAX)) <= 2);
+    }
+    // Each log is doubted once in a session.
+    let (mut a, _) = pair();
+    let doubt = || Input::Doubt { space: space(), log: LOG, at: 9 };
+    assert_eq!(sends(a.handle(doubt(), 0)).len(), 1);
+    assert_eq!(sends(a.handle(doubt(), 0)).len(), 0);
 }
