@@ -192,6 +192,8 @@ pub struct Session {
     peer_spaces: Vec<Space>,
     my_logs: Vec<Incarnation>,
     peer_logs: Vec<Incarnation>,
+    /// Spaces of which the peer said the ends of logs.
+    headed: BTreeSet<Space>,
     /// Logs that were doubted in this session.
     doubted: BTreeSet<(Space, Incarnation)>,
     /// The first one is under way.
@@ -235,6 +237,7 @@ impl Session {
             peer_spaces: Vec::new(),
             my_logs: Vec::new(),
             peer_logs: Vec::new(),
+            headed: BTreeSet::new(),
             doubted: BTreeSet::new(),
             searches: VecDeque::new(),
             comparing: false,

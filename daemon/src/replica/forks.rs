@@ -39,6 +39,7 @@ pub enum Comparison {
 impl Mirror {
     /// The last good record of a log that forked; `None` when it is not known to have.
     pub fn good_end(&self, space: &Space, log: Incarnation) -> Option<u64> {
+        self.standing.forks().next()?;
         let author = self.certificates.get(&log)?.device.device();
         self.standing.good_end(author, space, log)
     }

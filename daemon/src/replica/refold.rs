@@ -290,7 +290,7 @@ impl Batch<'_, '_> {
         let raws = kept.iter().map(|one| one.screened.raw().to_vec()).collect();
         let mut loaded = document::load(doc, raws).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let mut changes: Vec<ChangeRef> = kept.iter().map(|one| place(one)).collect();
-        let mut row_id = if changes.is_empty() { 0 } else { before.row_id };
+        let mut row_id = before.row_id;
         while !waiting.is_empty() {
             let here = |dep: ChangeId| dep == genesis(doc).id() || loaded.holds(dep);
             let ready = waiting.iter().position(|one| one.screened.deps().all(here));

@@ -71,7 +71,10 @@ impl Session {
     }
 
     pub(super) fn peer_heads(&mut self, said: Heads, out: &mut Vec<Output>) {
-        if let Some(space) = self.shared(said.space) {
+        // Once in a session is enough: later differences show when records do not fit.
+        if let Some(space) = self.shared(said.space)
+            && self.headed.insert(space.clone())
+        {
             out.push(Output::CompareHeads { space, heads: said.heads });
         }
     }
