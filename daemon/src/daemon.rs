@@ -199,7 +199,10 @@ impl Running {
         let mut leaving = self.leaving.clone();
         loop {
             tokio::select! {
-                Ok(_) = leaving.wait_for(|leaves| *leaves) => return Ok(leaving::farewell(&self.peers).await),
+                Ok(_) = leaving.wait_for(|leaves| *leaves) => {
+                    leaving::farewell(&self.peers).await;
+                    return Ok(());
+                }
                 // An error means that nobody is left to say it: stopped all the same.
                 _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
                 _ = &mut self.http => return Err(StartError::Ended("HTTP server")),

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::file::Rows;
+use super::rows::Take;
 use super::{BackupError, rows};
 use crate::engine::DATABASE;
 use crate::folder::Folder;
@@ -91,7 +92,7 @@ fn each(
     from: &mut Rows,
     path: &Path,
     progress: &dyn Fn(u64),
-    row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), BackupError>,
+    row: Take<'_, BackupError>,
 ) -> Result<bool, BackupError> {
     io::Seek::rewind(from).map_err(|error| unusable(path, &error.to_string()))?;
     let mut counted = BufReader::new(Counted { from, progress });

@@ -8,6 +8,9 @@ pub const MARK: &[u8; 8] = b"QUIREDB1";
 /// Flag: the store it is of is encrypted.
 const ENCRYPTED: u8 = 1;
 
+/// What is done with each row.
+pub(super) type Take<'a, E> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), E>;
+
 /// Longest key: names on the shelf have 256 bytes, all others are shorter.
 pub const MAX_KEY: usize = 1024;
 /// Longest value: the store keeps values of 16 MiB in parts; documents of long histories are the largest rows.
@@ -48,10 +51,7 @@ impl Encoder {
 ///
 /// # Errors
 /// When it is no such stream, does not end as it must, or `each` fails.
-pub fn read<E: From<io::Error>>(
-    from: &mut impl Read,
-    each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), E>,
-) -> Result<bool, E> {
+pub fn read<E: From<io::Error>>(from: &mut impl Read, each: Take<'_, E>) -> Result<bool, E> {
     let mut head = [0; MARK.len() + 1];
     from.read_exact(&mut head)?;
     if head[..MARK.len()] != MARK[..] || head[MARK.len()] & !ENCRYPTED != 0 {
