@@ -65,12 +65,13 @@ fn halves(message: Message) -> Option<(Message, Message)> {
 /// Rulings go first and whole lists before halves of one, so that nobody is trusted for a moment who was removed.
 fn parts(mut all: Credentials) -> Option<(Credentials, Credentials)> {
     let mut first = Credentials::default();
-    if !all.rulings.is_empty() && !(all.roster.is_empty() && all.certificates.is_empty()) {
+    let others = all.roster.len() + all.certificates.len();
+    if others > 0 && !all.rulings.is_empty() {
         first.rulings = std::mem::take(&mut all.rulings);
     } else if all.rulings.len() > 1 {
         let rest = all.rulings.split_off(all.rulings.len() / 2);
         first.rulings = std::mem::replace(&mut all.rulings, rest);
-    } else if all.roster.len() + all.certificates.len() > 1 {
+    } else if others > 1 {
         let roster = all.roster.split_off(all.roster.len() / 2);
         first.roster = std::mem::replace(&mut all.roster, roster);
         let certificates = all.certificates.split_off(all.certificates.len().div_ceil(2));
