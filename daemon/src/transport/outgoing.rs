@@ -65,7 +65,8 @@ fn halves(message: Message) -> Option<(Message, Message)> {
 /// Rulings go first and whole lists before halves of one, so that nobody is trusted for a moment who was removed.
 fn parts(mut all: Credentials) -> Option<(Credentials, Credentials)> {
     let mut first = Credentials::default();
-    if !all.rulings.is_empty() && !(all.roster.is_empty() && all.certificates.is_empty()) {
+    let others = all.roster.len() + all.certificates.len();
+    if others > 0 && !all.rulings.is_empty() {
         first.rulings = std::mem::take(&mut all.rulings);
     } else if !all.roster.is_empty() && !all.certificates.is_empty() {
         // Certificates are kept of devices that are known.
