@@ -209,13 +209,20 @@ impl Engine {
         self.show()?;
         self.wait_open();
         self.inner.shared.read.store(true, Ordering::Relaxed);
-        // The mirror is taken first: what it names is then in the snapshot.
-        let mirror = self.trust();
-        let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));
-        if self.is_reopening() {
-            return Err(StoreError::Database(REOPENING.to_owned()).into());
+        loop {
+            // The mirror is taken first: what it names is then in the snapshot.
+            let mirror = self.trust();
+            let store = Arc::clone(&self.inner.shared.store.read().unwrap_or_else(PoisonError::into_inner));
+            if self.is_reopening() {
+                return Err(StoreError::Database(REOPENING.to_owned()).into());
+            }
+            let reader = store.read()?;
+            if mirror.names.name_all_logs(&reader)? {
+                return Ok(View::new(reader, mirror));
+            }
+            // A commit came between that brought a new log: the writer is about to show its name.
+            std::thread::yield_now();
         }
-        Ok(View::new(store.read()?, mirror))
     }
 
     /// Waits for a store that is being opened again, which takes a moment: reads go on when writing fails.

@@ -97,6 +97,15 @@ impl Names {
         self.log_numbers.get(&log).copied()
     }
 
+    /// True when no log of these rows lacks its name here.
+    pub fn name_all_logs(&self, rows: &impl Rows) -> Result<bool> {
+        let all = Key::of(Kind::LogNumber);
+        let last =
+            rows.last(&all, &all.end())?.filter(|(key, _)| key.first() == Some(&(Kind::LogNumber as u8)));
+        let number = last.and_then(|(key, _)| Some(u32::from_be_bytes(key.get(1..5)?.try_into().ok()?)));
+        Ok(number.is_none_or(|number| (number as usize) < self.logs.len()))
+    }
+
     /// Every space, in the order of their numbers.
     pub fn spaces(&self) -> impl Iterator<Item = (SpaceNo, &Space)> {
         self.spaces.iter().enumerate().map(|(n, space)| (n as SpaceNo, space))
