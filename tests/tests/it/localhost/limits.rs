@@ -118,7 +118,11 @@ fn h10_half_open_connections_hold_up_nobody_for_long() {
     let waited = all.elapsed();
     assert!(waited < Duration::from_secs(9), "an honest request waited {waited:?}");
     let asked = Instant::now();
-    assert_eq!(victim.desk.client().request("GET", "/healthz", &[], None).unwrap().status, 200);
+    // The last of those that hold places are let go within the same five seconds.
+    eventually("another honest answer", Duration::from_secs(6), || {
+        let answer = victim.desk.client().request("GET", "/healthz", &[], None).ok()?;
+        (answer.status == 200).then_some(())
+    });
     eprintln!(
         "{CONNECTIONS} half-open connections in {:?}; the first honest answer after {waited:?}, the next in {:?}",
         all - opened,
