@@ -13,7 +13,7 @@ use crate::sample::{With, guid, marking};
 use crate::wait::{PATIENCE, eventually};
 
 /// How long the honest ones may take to be equal after a hundred thousand records.
-const AFTER_A_FLOOD: std::time::Duration = std::time::Duration::from_secs(180);
+const AFTER_A_FLOOD: Duration = Duration::from_secs(180);
 
 /// Memory that a daemon may take, whatever it is sent.
 pub const MOST_MEMORY: u64 = 256 * 1024 * 1024;
