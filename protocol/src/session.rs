@@ -11,6 +11,7 @@
 //! is acknowledged before it is on disk: `Ack` follows the input [`Input::Ingested`], never a message.
 
 mod doubt;
+mod flight;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,6 +24,7 @@ use crate::message::{
 use crate::record::Segment;
 pub use doubt::Compared;
 use doubt::Search;
+use flight::{Flight, Flights};
 
 /// Milliseconds on any clock that only goes forward.
 pub type Millis = u64;
@@ -187,6 +189,8 @@ pub struct Session {
     asked: bool,
     greeted: bool,
     credentials: Credentials,
+    /// How often the peer was told new credentials.
+    told: u64,
     links: BTreeMap<Space, Link>,
     my_spaces: Vec<Space>,
     peer_spaces: Vec<Space>,
@@ -218,10 +222,12 @@ struct Link {
     acked: Clock,
     /// Logs the peer will not take.
     refused: Vec<Incarnation>,
+    /// Logs of which the peer refused what crossed credentials on their way: sent again once all of it is answered.
+    paused: BTreeSet<Incarnation>,
     fetching: bool,
     /// Nothing more was found although clocks differ; wait for the next commit.
     dry: bool,
-    in_flight: VecDeque<(Incarnation, u64, usize)>,
+    in_flight: Flights,
 }
 
 impl Session {
@@ -232,6 +238,7 @@ impl Session {
             asked: false,
             greeted: false,
             credentials,
+            told: 0,
             links: BTreeMap::new(),
             my_spaces: Vec::new(),
             peer_spaces: Vec::new(),
@@ -260,10 +267,13 @@ impl Session {
             Input::Ingested { space, log, seq } => self.answer(&space, log, seq, Message::Ack, &mut out),
             Input::Refused { space, log, seq } => self.answer(&space, log, seq, Message::Refuse, &mut out),
             Input::Credentials(credentials) => {
-                if self.greeted && digest(&credentials) != digest(&self.credentials) {
-                    out.push(Output::Send(Message::Credentials(credentials.clone())));
-                }
+                let is_news = self.greeted && digest(&credentials) != digest(&self.credentials);
                 self.credentials = credentials;
+                if is_news {
+                    out.push(Output::Send(Message::Credentials(self.credentials.clone())));
+                    self.told += 1;
+                    self.try_refused_again(&mut out);
+                }
             }
             Input::Heads { space, heads } => self.heads(&space, heads, &mut out),
             Input::Doubt { space, log, at } => self.doubt(space, log, at, &mut out),
@@ -410,14 +420,14 @@ impl Session {
         };
         let Some(link) = self.links.get_mut(&space) else { return };
         // What goes on behind the good end of a forked log is acknowledged in full by who does not know of the fork.
-        let was_sent = |(l, hi, _): &(Incarnation, u64, usize)| *l == log && progress.seq <= *hi;
         let is_known = progress.seq <= link.own.get(log).min(link.sent.get(log));
-        if !is_known && !link.in_flight.iter().any(was_sent) {
+        if !is_known && !link.in_flight.carry(log, progress.seq) {
             return out.push(Output::Close("the peer acknowledged what it was not sent"));
         }
         link.acked.advance(log, progress.seq);
         link.sent.advance(log, progress.seq);
-        link.in_flight.retain(|(l, hi, _)| *l != log || *hi > progress.seq);
+        link.in_flight.taken(log, progress.seq);
+        link.go_on_with(log);
         out.push(Output::PeerHas { space: space.clone(), clock: link.acked.clone() });
         link.pump(&space, out);
     }
@@ -427,12 +437,29 @@ impl Session {
             return out.push(Output::Close("the peer refused what it was not sent"));
         };
         let Some(link) = self.links.get_mut(&space) else { return };
-        link.in_flight.retain(|(l, _, _)| *l != log);
-        if !link.refused.contains(&log) {
-            link.refused.push(log);
+        // What was read from the store may be newer than what the peer had been told by then of who wrote it.
+        if link.in_flight.refused(log).is_some_and(|flight| flight.told < self.told) {
+            link.paused.insert(log);
         }
-        out.push(Output::PeerRefuses { space: space.clone(), log });
+        if !link.paused.contains(&log) {
+            if !link.refused.contains(&log) {
+                link.refused.push(log);
+            }
+            out.push(Output::PeerRefuses { space: space.clone(), log });
+        }
+        link.go_on_with(log);
         link.pump(&space, out);
+    }
+
+    /// The peer knows more now of who may write: what it refused before it may take.
+    fn try_refused_again(&mut self, out: &mut Vec<Output>) {
+        for (space, link) in &mut self.links {
+            for log in std::mem::take(&mut link.refused) {
+                link.paused.insert(log);
+                link.go_on_with(log);
+            }
+            link.pump(space, out);
+        }
     }
 
     fn named(&self, progress: Progress) -> Option<(Space, Incarnation)> {
@@ -447,12 +474,12 @@ impl Session {
         let Some(number) = link.mine else { return };
         for (log, segment) in segments {
             let Ok((lo, hi)) = Segment::range(&segment) else { continue };
-            if lo != link.sent.get(log) + 1 || link.refused.contains(&log) {
+            if lo != link.sent.get(log) + 1 || link.withholds(log) {
                 continue;
             }
             link.sent.advance(log, hi);
-            // Of a log that forked no more is acknowledged than is good of it.
-            link.in_flight.push_back((log, hi.min(link.own.get(log)), segment.len()));
+            let (settled_by, bytes, told) = (hi.min(link.own.get(log)), segment.len(), self.told);
+            link.in_flight.push(Flight { log, hi, settled_by, bytes, told });
             let log = match self.my_logs.iter().position(|l| *l == log) {
                 Some(n) => LogName::Known(n as u32),
                 None => {
@@ -467,16 +494,27 @@ impl Session {
 }
 
 impl Link {
+    /// True for a log of which nothing is sent now.
+    fn withholds(&self, log: Incarnation) -> bool {
+        self.refused.contains(&log) || self.paused.contains(&log)
+    }
+
+    /// Has a paused log sent again from where the peer has it, once all that was on its way is answered.
+    fn go_on_with(&mut self, log: Incarnation) {
+        if !self.in_flight.concern(log) && self.paused.remove(&log) {
+            self.sent.cap(log, self.acked.get(log));
+            self.dry = false;
+        }
+    }
+
     /// Asks for more to send, when both sides share the space and the peer lacks something.
     fn pump(&mut self, space: &Space, out: &mut Vec<Output>) {
         let shared = self.mine.is_some() && self.theirs.is_some();
-        let flying: usize = self.in_flight.iter().map(|(_, _, bytes)| bytes).sum();
-        let lacking =
-            self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.refused.contains(&log));
-        if shared && lacking && !self.fetching && !self.dry && flying < WINDOW {
+        let lacking = self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.withholds(log));
+        if shared && lacking && !self.fetching && !self.dry && self.in_flight.bytes() < WINDOW {
             self.fetching = true;
             let mut after = self.sent.clone();
-            for log in &self.refused {
+            for log in self.refused.iter().chain(&self.paused) {
                 after.advance(*log, self.own.get(*log));
             }
             out.push(Output::Fetch { space: space.clone(), after, bytes: FETCH });

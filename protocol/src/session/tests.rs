@@ -210,3 +210,32 @@ fn answers_that_lead_nowhere_end_the_search() {
     assert_eq!(sends(a.handle(doubt(), 0)).len(), 1);
     assert_eq!(sends(a.handle(doubt(), 0)).len(), 0);
 }
+
+#[test]
+fn what_was_refused_is_sent_again_when_the_peer_was_told_who_wrote_it() {
+    let told = |a: &mut Session, n: u8| {
+        let key = DeviceKey::from_seed(&[n; 32]);
+        let certificates = vec![crate::identity::Certificate::issue(LOG, &key)];
+        a.handle(Input::Credentials(Credentials { certificates, ..Credentials::default() }), 0)
+    };
+    let fetched = || Input::Fetched { space: space(), segments: vec![(LOG, segment())] };
+    let refuse = || Input::Received(Message::Refuse(Progress { space: 0, log: 0, seq: 0 }));
+    let fetches = |outputs: &[Output]| outputs.iter().any(|o| matches!(o, Output::Fetch { .. }));
+
+    // The refusal crosses the credentials on their way.
+    let (mut a, _) = pair();
+    assert_eq!(sends(a.handle(fetched(), 0)).len(), 1);
+    assert!(!fetches(&told(&mut a, 1)), "the answer is still to come");
+    assert!(fetches(&a.handle(refuse(), 0)));
+    assert_eq!(sends(a.handle(fetched(), 0)).len(), 1, "it is sent again");
+    let refused = a.handle(refuse(), 0);
+    assert!(
+        refused.iter().any(|o| matches!(o, Output::PeerRefuses { .. })) && !fetches(&refused),
+        "and once"
+    );
+
+    // Credentials come after the refusal.
+    assert!(!a.credentials.certificates.is_empty());
+    a.handle(Input::Credentials(Credentials::default()), 0);
+    assert_eq!(sends(a.handle(fetched(), 0)).len(), 1);
+}

@@ -12,9 +12,6 @@ use crate::process::Daemon;
 use crate::sample::{With, guid, marking};
 use crate::wait::{PATIENCE, eventually};
 
-/// How long the honest ones may take to be equal after a hundred thousand records.
-const AFTER_A_FLOOD: Duration = Duration::from_secs(180);
-
 /// Memory that a daemon may take, whatever it is sent.
 pub const MOST_MEMORY: u64 = 256 * 1024 * 1024;
 
@@ -89,8 +86,7 @@ impl Witnesses {
         self.inputs += 1;
         self.write();
         self.is_well(input);
-        // After a flood the third has all of it to take: minutes on a busy machine.
-        self.victim.wait_in_step_within(&self.third, "account:3", AFTER_A_FLOOD);
+        self.victim.wait_in_step(&self.third, "account:3");
         for daemon in [&self.victim, &self.third] {
             for (guid, number) in &self.ledger {
                 eventually(&format!("{guid} after {input}"), PATIENCE, || {
