@@ -27,7 +27,7 @@ pub(super) fn is_forbidden(c: char) -> bool {
 pub fn encoded_name(text: &str) -> String {
     let mut name = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        let plain = starts_name(c) || (at > 0 && (c.is_ascii_digit() || matches!(c, '-' | '.')));
+        let plain = if at == 0 { starts_name(c) } else { goes_on(c) };
         if plain || (c == '_' && !looks_encoded(&text[at..])) {
             name.push(c);
             continue;
@@ -38,6 +38,11 @@ pub fn encoded_name(text: &str) -> String {
         }
     }
     name
+}
+
+/// What stands as it is behind the start of a name.
+fn goes_on(c: char) -> bool {
+    starts_name(c) || c.is_ascii_digit() || matches!(c, '-' | '.')
 }
 
 /// Letters that every edition of XML takes at the start of a name; .NET escapes those beyond 16 bits.
@@ -68,16 +73,22 @@ fn unit_at(text: &str) -> Option<(char, usize)> {
     Some((c, hex.len() + "_x_".len()))
 }
 
-/// Whether a reader might take the beginning for an escape.
+/// Whether a reader might take the beginning for an escape once the rest is written: what becomes an escape begins with
+/// `_` too, which .NET overlooks, so that such a name of its comes back as another text.
 fn looks_encoded(text: &str) -> bool {
-    code_at(text).is_some()
+    digits_at(text).is_some_and(|(_, rest)| rest.starts_with(|c| !goes_on(c)))
 }
 
 /// The digits of `_xHHHH_` or `_xHHHHHHHH_` at the start.
 fn code_at(text: &str) -> Option<&str> {
+    digits_at(text).filter(|(_, rest)| rest.starts_with('_')).map(|(digits, _)| digits)
+}
+
+/// The digits of `_xHHHH` or `_xHHHHHHHH` at the start, and what follows.
+fn digits_at(text: &str) -> Option<(&str, &str)> {
     let escape = text.strip_prefix("_x").or_else(|| text.strip_prefix("_X"))?;
     let digits = escape.bytes().take_while(u8::is_ascii_hexdigit).count();
-    escape.get(..digits).filter(|_| matches!(digits, 4 | 8) && escape[digits..].starts_with('_'))
+    escape.split_at_checked(digits).filter(|_| matches!(digits, 4 | 8))
 }
 
 #[cfg(test)]
@@ -114,6 +125,8 @@ mod tests {
             ("_x0041_x0042_", "_x005F_x0041_x005F_x0042_"),
             ("_X00000041_", "_x005F_X00000041_"),
             ("_xD800_", "_x005F_xD800_"),
+            ("_x00A0 ", "_x005F_x00A0_x0020_"),
+            ("_x00A0-", "_x00A0-"),
             ("_x41_ _xyz1_", "_x41__x0020__xyz1_"),
             ("größe", "größe"),
             ("😀", "_x0001F600_"),
