@@ -183,23 +183,26 @@ fn a_space_that_was_not_granted_is_as_if_it_did_not_exist() {
     all.report("P10");
 }
 
-/// The kinds of all that is said until a ping is answered, segments of what is granted left out, and how it ended.
+/// The kinds of what is answered to a segment and a ping, sorted: a verdict and a pong may overtake each other.
 fn answers(wire: &mut Wire) -> Vec<u8> {
     wire.say(&Message::Ping);
-    let mut kinds = Vec::new();
-    while let Some(message) = wire.receive() {
+    let (mut kinds, mut owed) = (Vec::new(), 2);
+    while owed > 0 {
+        let message = wire.receive().expect("a verdict and a pong");
         match Message::decode(&message) {
-            Ok(Some(Message::Pong)) => {
-                kinds.push(8);
-                break;
+            Ok(Some(Message::Pong | Message::Refuse(_))) => {
+                kinds.push(message[0]);
+                owed -= 1;
             }
             Ok(Some(Message::Clocks(clocks))) => {
                 assert!(clocks.iter().all(|(space, _)| *space == Witnesses::space()), "{clocks:?}");
             }
-            Ok(Some(Message::Segment(_) | Message::Credentials(_))) => {}
+            // Heads name spaces by what clocks have named.
+            Ok(Some(Message::Segment(_) | Message::Credentials(_) | Message::Heads(_))) => {}
             _ => kinds.push(message[0]),
         }
     }
+    kinds.sort_unstable();
     kinds
 }
 
