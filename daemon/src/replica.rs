@@ -3,11 +3,11 @@
 //! [`Replica`] holds the store and small mirrors of it in memory; [`Batch`] is one writing transaction in
 //! which any number of requests are done and which ends with one sync; [`View`] is a snapshot for reading.
 
-mod again;
 mod answer;
 mod bare;
 mod batch;
 mod blocks;
+mod echo;
 mod edit;
 mod fetch;
 mod forks;
@@ -161,8 +161,6 @@ pub struct Replica {
     file_key: Secret,
     mirror: Mirror,
     heads: HashMap<(SpaceNo, Incarnation), HeadRow>,
-    /// Logs that this installation began itself: what is in them it has written.
-    lives: BTreeSet<Incarnation>,
     /// Keys on paper that are above devices.
     recovery: BTreeSet<PublicKey>,
     /// Latest cursor given for each space, in milliseconds.
@@ -212,7 +210,6 @@ impl Replica {
             file_key: identity.file_key,
             mirror,
             heads: HashMap::new(),
-            lives: BTreeSet::from([identity.incarnation]),
             recovery: BTreeSet::new(),
             last_cursor: HashMap::new(),
             documents: LruCache::new(capacity),
@@ -278,7 +275,6 @@ impl Replica {
         self.heads = read_heads(&reader)?;
         self.last_cursor = read_last_cursors(&reader)?;
         self.recovery = read_recovery(&reader)?;
-        self.lives = read_lives(&reader, self.mirror.log)?;
         let mut clocks = vec![Clock::default(); names.spaces.len()];
         for ((space, log), head) in &self.heads {
             if let Some(clock) = clocks.get_mut(*space as usize) {
@@ -394,14 +390,6 @@ fn device(key: &[u8]) -> Option<DeviceId> {
 fn read_recovery(reader: &impl Rows) -> Result<BTreeSet<PublicKey>> {
     let kept = read_meta(reader, meta::RECOVERY)?;
     kept.map_or(Ok(BTreeSet::new()), |value| decode(&meta_key(meta::RECOVERY), &value))
-}
-
-fn read_lives(reader: &impl Rows, current: Incarnation) -> Result<BTreeSet<Incarnation>> {
-    let kept = read_meta(reader, meta::LIVES)?;
-    let mut lives: BTreeSet<Incarnation> =
-        kept.map(|value| decode(&meta_key(meta::LIVES), &value)).transpose()?.unwrap_or_default();
-    lives.insert(current);
-    Ok(lives)
 }
 
 fn read_all<T: serde::de::DeserializeOwned>(reader: &impl Rows, kind: Kind) -> Result<Vec<T>> {

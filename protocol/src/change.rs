@@ -8,10 +8,13 @@
 //! Layout: <https://automerge.org/automerge-binary-format-spec/>, chunk type 1.
 
 mod column;
+mod echo;
 mod read;
 mod write;
 
 pub(crate) use column::Reader;
+pub use echo::Echoes;
+pub(crate) use echo::echo_actor;
 
 use sha2::{Digest, Sha256};
 
@@ -27,7 +30,7 @@ pub(crate) const UNCOMPRESSED_CHANGE: u8 = 1;
 /// Where the hashed part begins: after magic and checksum.
 const HASHED_FROM: usize = 8;
 
-/// Who made an operation: an incarnation, a derived actor of one, a document (its genesis) or a seed.
+/// Who made an operation: an incarnation, a derived actor of one, a document (its genesis), a seed or an echo.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Actor {
     bytes: [u8; LONGEST_ACTOR],

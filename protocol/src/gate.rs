@@ -19,7 +19,7 @@ use automerge::{ActorId, Automerge, ChangeHash, ChangeMetadata, ROOT, ReadDoc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::change::{Action, Actor, Change, Object, Op, OpId, Part, Place};
+use crate::change::{Action, Actor, Change, Object, Op, OpId, Part, Place, echo_actor};
 use crate::document::{
     Document, GENESIS_OPS, Projection, Register, Verdict, genesis_hash, hash, key, note_object,
     project_creation, project_full, seed_actor,
@@ -171,6 +171,7 @@ fn check_author(id: DocId, log: Incarnation, screened: &Screened) -> Result<(), 
                 && change.deps() == [ChangeId(genesis_hash(id))]
                 && is_pure_insertion(change)
         }
+        RecordKind::ECHO => change.actor() == echo_actor(id, change) && change.seq() == 1,
         _ => match change.actor().as_slice().strip_prefix(&log.0) {
             Some([]) => true,
             Some([n]) => (1..MAX_DERIVED_ACTORS).contains(n),

@@ -15,8 +15,9 @@ pub const MAX_OPS: u64 = 36 * 1024;
 /// Dependencies of one change. More concurrent heads on one item than devices a person owns.
 pub const MAX_DEPS: u64 = 64;
 
-/// Other actors named by one change; each is a device that edited the same item.
-pub const MAX_OTHER_ACTORS: u64 = 64;
+/// Other actors named by one change: devices that edited the same item, and echoes, each of which is an actor of its own.
+/// A removal of a whole note names all that typed it.
+pub const MAX_OTHER_ACTORS: u64 = 1024;
 
 /// Columns in a change. Automerge 0.12 writes at most 14; a later one may add some.
 pub const MAX_COLUMNS: u64 = 32;

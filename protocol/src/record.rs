@@ -28,6 +28,19 @@ impl RecordKind {
     pub const SEED: RecordKind = RecordKind(2);
     /// One part of a value too large for a document.
     pub const BLOB: RecordKind = RecordKind(3);
+    /// What a change said whose log forked, said again by who holds it: an Automerge change whose actor is a function of
+    /// all that it says.
+    pub const ECHO: RecordKind = RecordKind(4);
+
+    /// True when the payload is a change that this version folds.
+    pub fn is_change(self) -> bool {
+        self.is_edit() || self == RecordKind::SEED
+    }
+
+    /// True when it is what an author did to an item, not only the first text that came with it.
+    pub fn is_edit(self) -> bool {
+        self == RecordKind::CHANGE || self == RecordKind::ECHO
+    }
 }
 
 /// Version of the gate's rules that records written today are judged by.

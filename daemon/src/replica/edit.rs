@@ -211,7 +211,7 @@ impl Batch<'_, '_> {
     }
 
     /// Logs large values in parts, unless this log holds them already.
-    fn log_blobs(
+    pub(super) fn log_blobs(
         &mut self,
         space: SpaceNo,
         doc: DocId,

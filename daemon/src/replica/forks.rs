@@ -2,7 +2,7 @@
 //!
 //! Of a log that forked what all branches share is good, and nothing behind it, for anybody: its records behind that
 //! stay where they are, as evidence, and are set aside; the space's clock ends there. Its author goes on under a new
-//! log and writes again there what it had written behind it (`again.rs`).
+//! log. What was said behind it whoever holds it says again (`echo.rs`).
 
 use std::ops::ControlFlow;
 

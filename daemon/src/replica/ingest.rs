@@ -253,9 +253,6 @@ impl Batch<'_, '_> {
         self.rows.put(&Key::of(Kind::Certificate).log(fresh), &bytes(&certificate))?;
         Arc::make_mut(&mut self.replica.mirror.certificates).insert(fresh, certificate);
         self.replica.mirror.log = fresh;
-        self.replica.lives.insert(fresh);
-        let lives = bytes(&self.replica.lives);
-        self.rows.put(&Key::of(Kind::Meta).bytes(meta::LIVES), &lives)?;
         self.roster_changed = true;
         Ok(())
     }
@@ -329,9 +326,9 @@ impl Batch<'_, '_> {
             return self.changed(placed.arrival, space, &row, placed.log);
         }
         let loaded = self.document(space, doc, &row)?;
-        if placed.record.kind == RecordKind::SEED && loaded.holds(screened.id()) {
-            // Two devices began the note with the same text: both logs have the same change, it counts once. Where it
-            // is too is noted, should one of the logs turn out to have forked.
+        if placed.record.kind != RecordKind::CHANGE && loaded.holds(screened.id()) {
+            // Two devices began the note with the same text, or echoed the same change: both logs have it, it counts
+            // once. Where it is too is noted, should one of the logs turn out to have forked.
             return self.note_twin((space, doc), (placed.log, placed.seq), screened.id());
         }
         match admit(&loaded, doc, screened) {
@@ -395,7 +392,7 @@ fn packs_of(log: Incarnation, segment: &Segment, encoded: &[u8]) -> Vec<Vec<u8>>
 }
 
 fn foldable(record: &Record) -> bool {
-    record.rules == RULES && matches!(record.kind, RecordKind::CHANGE | RecordKind::SEED)
+    record.rules == RULES && record.kind.is_change()
 }
 
 /// The gate's verdict as far as the record alone decides it. Rules 1 knows no groups of records.

@@ -6,7 +6,6 @@
 //! database under the same inode has another token. (A whole disk rolled back has neither: peers then know
 //! more of the log than its writer, which ends it as well, see `ingest`.)
 
-use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
@@ -77,10 +76,6 @@ pub(super) fn start(store: &Store, opening: &Opening<'_>) -> Result<Identity> {
         rows.put(&meta_key(meta::CHANNEL_KEY), &channel_key)?;
         rows.put(&meta_key(meta::FILE_KEY), &file_key)?;
         rows.put(&meta_key(meta::INCARNATION), &incarnation)?;
-        if goes_on.is_none() {
-            // What a copy holds of earlier logs the original has written, and may write again.
-            rows.put(&meta_key(meta::LIVES), &bytes(&BTreeSet::from([Incarnation(incarnation)])))?;
-        }
         mark.as_ref().map_or(Ok(()), |mark| rows.put(&meta_key(meta::INSTALLATION), &bytes(mark)))
     })?;
     if let (Some(path), Some(mark)) = (opening.path, &mark) {

@@ -7,7 +7,6 @@ use quire_protocol::change::Change;
 use quire_protocol::document::Document;
 use quire_protocol::domain::Kind as ItemKind;
 use quire_protocol::id::{ChangeId, DocId};
-use quire_protocol::record::RecordKind;
 
 use super::records::{Activities, Activity, Each};
 use super::view::Near;
@@ -73,7 +72,7 @@ fn read(doc: DocId, row: &DocRow, near: Near<'_>) -> Result<(Document, Vec<Step>
     let (mut raws, mut steps) = (Vec::new(), Vec::with_capacity(row.changes.len()));
     for (place, at) in row.changes.iter().enumerate() {
         let (record, arrival) = near(at.log, at.seq)?;
-        if record.kind == RecordKind::CHANGE {
+        if record.kind.is_edit() {
             let change = Change::read(&record.payload).ok_or_else(|| lost(doc))?;
             steps.push(Step { arrival, change: change.id(), log: at.log, deps: change.deps().to_vec() });
         }

@@ -13,9 +13,9 @@ use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 use quire_protocol::roster::{Admitted, Standing};
 
 use super::Batch;
-use super::again::Lost;
 use super::bare::reference;
 use super::blocks::{Inflated, blocks_after};
+use super::echo::echoes;
 use super::edit::Target;
 use super::ingest::judge;
 use crate::engine::EngineError;
@@ -46,6 +46,16 @@ pub(super) enum State {
     Forked,
     /// Set aside: it builds on what is behind a fork.
     Dependent,
+}
+
+/// What folding a document anew came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refolded {
+    AsItWas,
+    /// It says something else, and no record tells of it.
+    Silently,
+    /// Something of it is behind a fork: echoes tell of it, written here or by who holds what is not here.
+    Echoed,
 }
 
 impl State {
@@ -81,10 +91,7 @@ impl Batch<'_, '_> {
         self.seal()?;
         for (space, log, (from, to)) in self.judged_otherwise(before, &now) {
             for doc in self.documents_of(space, log, from, to)? {
-                let Some(lost) = self.refold(space, doc)? else { continue };
-                let told = lost.is_told();
-                self.write_again(space, doc, lost)?;
-                if !told {
+                if self.refold(space, doc)? == Refolded::Silently {
                     self.tell_again(space, doc)?;
                 }
             }
@@ -181,25 +188,36 @@ impl Batch<'_, '_> {
 
     /// Folds a document anew from what is here of it and may be folded; false when that is what it was.
     pub(super) fn refold_document(&mut self, space: SpaceNo, doc: DocId) -> Result<bool> {
-        Ok(self.refold(space, doc)?.is_some())
+        Ok(self.refold(space, doc)? != Refolded::AsItWas)
     }
 
-    /// Gives own edits that went with a fork, when anything is otherwise than before.
-    fn refold(&mut self, space: SpaceNo, doc: DocId) -> Result<Option<Lost>> {
+    fn refold(&mut self, space: SpaceNo, doc: DocId) -> Result<Refolded> {
         let old = self.row(space, doc)?;
         let candidates = self.candidates(space, doc, old.as_ref())?;
         let states = self.states(space, doc, &candidates)?;
-        if candidates.iter().zip(&states).all(|(one, state)| one.state == *state) {
-            return Ok(None);
-        }
         let before = old.unwrap_or_default();
-        let mut lost = self.lost((space, doc), &before, &candidates, &states)?;
-        self.replica.documents.pop(&(space, doc));
-        let (row, loaded) = self.fold_wanted((space, doc), &before, &candidates, &states)?;
-        let forked = states.iter().any(|state| matches!(state, State::Forked | State::Dependent));
-        lost.life_is_open = forked && before.projection.removed != row.projection.removed;
-        self.replace_row((space, doc), &before, row, loaded)?;
-        Ok(Some(lost))
+        let mut refolded = Refolded::AsItWas;
+        if candidates.iter().zip(&states).any(|(one, state)| one.state != *state) {
+            self.replica.documents.pop(&(space, doc));
+            let (row, loaded) = self.fold_wanted((space, doc), &before, &candidates, &states)?;
+            self.replace_row((space, doc), &before, row, loaded)?;
+            refolded = Refolded::Silently;
+        }
+        if states.iter().any(|state| matches!(state, State::Forked | State::Dependent)) {
+            let echoes = echoes(doc, &candidates, &states, &self.might_write(space, &candidates)?);
+            let written = self.write_echoes((space, doc), echoes, before.row_id)?;
+            if written > 0 || refolded != Refolded::AsItWas {
+                refolded = Refolded::Echoed;
+            }
+        }
+        Ok(refolded)
+    }
+
+    /// Whether each record would be folded, had no log forked.
+    fn might_write(&self, space: SpaceNo, candidates: &[Candidate]) -> Result<Vec<bool>> {
+        let (mirror, name) = (&self.replica.mirror, self.name_of(space)?);
+        let might = |one: &Candidate| mirror.entitled(&name, one.log).covers(one.seq);
+        Ok(candidates.iter().map(might).collect())
     }
 
     /// Records of a document that are folded, and those that only the roster keeps from being so; what others build on

@@ -59,6 +59,26 @@ impl Mirror {
         author.map_or(Admitted::Never, |author| self.standing.admitted(author, space, log))
     }
 
+    /// The same, had the log not forked.
+    pub(super) fn entitled(&self, space: &Space, log: Incarnation) -> Admitted {
+        let author = self.certificates.get(&log).map(|certificate| certificate.device.device());
+        author.map_or(Admitted::Never, |author| self.standing.entitled(author, space, log))
+    }
+
+    /// Whether others take what this device writes to a space: who was let in may have been let in to read.
+    pub(super) fn may_write(&self, space: &Space) -> bool {
+        let mut of_me = self.roster.entries.iter().filter(|entry| entry.subject.id() == self.card.id());
+        let mut reader = false;
+        let writer = of_me.any(|entry| match &entry.scope {
+            Scope::Everything => true,
+            Scope::One(name, rights) => {
+                reader |= name == space;
+                name == space && rights.allow(Rights::WRITE)
+            }
+        });
+        writer || !reader
+    }
+
     /// The device that holds this channel key, when it is trusted with anything or was invited.
     pub fn device_of(&self, channel_key: &[u8; 32]) -> Option<DeviceId> {
         let trusted = self.trust.iter().find(|(_, trust)| trust.card.channel_key == *channel_key);

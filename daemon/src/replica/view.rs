@@ -236,7 +236,7 @@ impl View {
             // What is kept may be joined already, or not yet: it is asked record by record.
             let block = self.blocks.holding(&self.reader, arrival.space, arrival.log, seq)?;
             let at = (seq - block.lo) as usize;
-            let change = block.pack().kind(at) == Some(RecordKind::CHANGE);
+            let change = block.pack().kind(at).is_some_and(RecordKind::is_edit);
             let Some(doc) = block.pack().doc(at).filter(|_| change) else { continue };
             let (Some(row), Some(space)) =
                 (self.row(arrival.space, doc)?, self.mirror.names.space(arrival.space))

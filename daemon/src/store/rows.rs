@@ -31,8 +31,6 @@ pub mod meta {
     pub const INCARNATION: &[u8] = b"incarnation";
     /// What services encrypt their files with, where the store is encrypted: `bulk/contents.rs`.
     pub const FILE_KEY: &[u8] = b"files";
-    /// The logs that this installation began itself.
-    pub const LIVES: &[u8] = b"lives";
     /// What this installation looked like when it last started: see `replica/installation.rs`.
     pub const INSTALLATION: &[u8] = b"installation";
     /// Recovery keys that this device keeps to: see `replica/roster.rs`.

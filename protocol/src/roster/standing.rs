@@ -210,8 +210,8 @@ impl Standing {
         self.forks.iter().map(|((space, log, author), end)| (space, *log, *author, *end))
     }
 
-    /// How far records count by what their author may, and by what others say of it.
-    fn entitled(&self, author: DeviceId, space: &Space, log: Incarnation) -> Admitted {
+    /// How far records count by what their author may, and by what others say of it; wherever the log forked.
+    pub fn entitled(&self, author: DeviceId, space: &Space, log: Incarnation) -> Admitted {
         let may = |all: &BTreeMap<DeviceId, Trust>, device: DeviceId, right: Rights| {
             all.get(&device).is_some_and(|trust| trust.rights(space).allow(right))
         };

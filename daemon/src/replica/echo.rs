@@ -1,0 +1,145 @@
+//! What was said behind a fork, said again.
+//!
+//! Records behind a fork count nowhere, and neither does what builds on them. Whoever holds such records writes
+//! their [echoes](Echoes) into its own log: what was concurrent stays concurrent, all who echo a change write the same
+//! bytes, and it counts once. So nothing is lost of a branch that anybody still holds, whether or not its author is
+//! there.
+
+use std::collections::{HashMap, HashSet};
+
+use quire_protocol::change::{Action, Change, Echoes, Op};
+use quire_protocol::document::{Document, Register, genesis};
+use quire_protocol::gate::{Reason, Screened, admit, screen_own};
+use quire_protocol::id::{ChangeId, DocId};
+use quire_protocol::record::RecordKind;
+
+use super::Batch;
+use super::refold::{Candidate, State};
+use super::view::read_blob;
+use crate::store::keys::SpaceNo;
+use crate::store::{Result, StoreError};
+
+/// The echo of one record.
+pub(super) struct Echo {
+    kind: RecordKind,
+    change: Change,
+}
+
+/// The echoes of the records of a document that do not count, in an order in which what they depend on comes first.
+/// What depends on records that are not here is left to who has them.
+pub(super) fn echoes(doc: DocId, candidates: &[Candidate], states: &[State], may: &[bool]) -> Vec<Echo> {
+    let mut here: HashSet<ChangeId> = HashSet::from([genesis(doc).id()]);
+    here.extend(of_state(candidates, states, |state| state == State::Folded));
+    let mut waiting = wanted(candidates, states, may);
+    let (mut echoes, mut names) = (Vec::new(), Echoes::default());
+    loop {
+        let before = waiting.len();
+        waiting.retain(|n| {
+            let screened = &candidates[*n].screened;
+            let ready = screened.deps().all(|dep| here.contains(&dep));
+            if ready && here.insert(screened.id()) {
+                let (kind, change) = names.of(doc, screened.kind(), screened.change());
+                echoes.push(Echo { kind, change });
+            }
+            !ready
+        });
+        if waiting.is_empty() || waiting.len() == before {
+            return echoes;
+        }
+    }
+}
+
+/// Those that do not count and whose authors might write, and what is set aside of what they depend on: it was taken
+/// for good.
+fn wanted(candidates: &[Candidate], states: &[State], may: &[bool]) -> Vec<usize> {
+    let by_name: HashMap<ChangeId, usize> =
+        candidates.iter().enumerate().map(|(n, one)| (one.screened.id(), n)).collect();
+    let lost = |n: &usize| may[*n] && matches!(states[*n], State::Forked | State::Dependent);
+    let mut todo: Vec<usize> = (0..candidates.len()).filter(lost).collect();
+    let mut wanted = HashSet::new();
+    while let Some(n) = todo.pop() {
+        if states[n] != State::Folded && wanted.insert(n) {
+            todo.extend(candidates[n].screened.deps().filter_map(|dep| by_name.get(&dep)));
+        }
+    }
+    let mut wanted: Vec<usize> = wanted.into_iter().collect();
+    wanted.sort_unstable();
+    wanted
+}
+
+fn of_state<'c>(
+    candidates: &'c [Candidate],
+    states: &'c [State],
+    is: impl Fn(State) -> bool + 'c,
+) -> impl Iterator<Item = ChangeId> + 'c {
+    let one = candidates.iter().zip(states).filter(move |(_, state)| is(**state));
+    one.map(|(one, _)| one.screened.id())
+}
+
+impl Batch<'_, '_> {
+    /// Writes echoes that are not here yet; gives how many. `row_id` is the number that apps know the item by.
+    pub(super) fn write_echoes(
+        &mut self,
+        (space, doc): (SpaceNo, DocId),
+        echoes: Vec<Echo>,
+        row_id: u64,
+    ) -> Result<usize> {
+        if echoes.is_empty() || !self.replica.mirror.may_write(&self.name_of(space)?) {
+            return Ok(0);
+        }
+        let mut row = self.row(space, doc)?.unwrap_or_default();
+        let mut loaded = self.document(space, doc, &row)?;
+        let (mut places, mut last) = (Vec::new(), 0);
+        for echo in &echoes {
+            let Some((screened, after)) = self.judge_echo(doc, &loaded, echo) else { continue };
+            loaded = after;
+            self.log_blobs_of(space, doc, &echo.change)?;
+            let (seq, arrival) = self.log_own(space, doc, echo.kind, screened.raw().to_vec())?;
+            let log = self.replica.mirror.log;
+            places.push((screened.id(), self.log_number(log)?, seq));
+            if row.row_id == 0 {
+                row.row_id = if row_id == 0 { arrival } else { row_id };
+            }
+            last = arrival;
+        }
+        if places.is_empty() {
+            self.replica.documents.put((space, doc), loaded);
+            return Ok(0);
+        }
+        let projection = loaded.project();
+        self.fold((space, doc), &mut row, Some(loaded), projection, &places)?;
+        let log = self.replica.mirror.log;
+        self.changed(last, space, &row, log)?;
+        Ok(places.len())
+    }
+
+    /// Takes an echo through the gate; `None` when it is here already, or is not for anybody.
+    fn judge_echo(&self, doc: DocId, loaded: &Document, echo: &Echo) -> Option<(Screened, Document)> {
+        let log = self.replica.mirror.log;
+        if loaded.holds(echo.change.id()) || !echo.change.deps().iter().all(|dep| loaded.holds(*dep)) {
+            return None;
+        }
+        let judged = screen_own(doc, log, echo.kind, echo.change.clone())
+            .and_then(|screened| admit(loaded, doc, &screened).map(|after| (screened, after)));
+        let told =
+            |reason: &Reason| tracing::warn!(%doc, %reason, "what was said behind a fork stays set aside");
+        judged.inspect_err(told).ok()
+    }
+
+    /// Logs the large values that a change names: those who lack the branch have them from nowhere else.
+    fn log_blobs_of(&mut self, space: SpaceNo, doc: DocId, change: &Change) -> Result<()> {
+        let blob = |op: &Op| match &op.action {
+            Action::Put(Register::Blob(blob)) => Some(*blob),
+            _ => None,
+        };
+        let blobs: Vec<_> = change.ops().iter().filter_map(blob).collect();
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        // Parts that were logged just now may still be in the open segment, where reading does not look.
+        self.seal()?;
+        let contents = blobs.iter().filter_map(|blob| read_blob(&*self.rows, space, blob)).collect();
+        let logged = self.log_blobs(space, doc, contents);
+        logged.map(drop).map_err(|error| StoreError::Damaged(error.to_string()))
+    }
+}
