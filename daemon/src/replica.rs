@@ -4,12 +4,15 @@
 //! which any number of requests are done and which ends with one sync; [`View`] is a snapshot for reading.
 
 mod answer;
+mod aside;
 mod bare;
 mod batch;
 mod blocks;
+mod candidate;
 mod echo;
 mod edit;
 mod fetch;
+mod fold;
 mod forks;
 mod import;
 mod ingest;

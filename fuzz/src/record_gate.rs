@@ -25,7 +25,11 @@ pub fn check(data: &[u8]) {
         1 => made::damaged(rest),
         _ => made::altered(rest),
     };
-    let kind = if mode & 0x80 == 0 { RecordKind::CHANGE } else { RecordKind::SEED };
+    let kind = match mode >> 6 {
+        0 | 1 => RecordKind::CHANGE,
+        2 => RecordKind::SEED,
+        _ => RecordKind::ECHO,
+    };
     if let Ok(screened) = screen(ID, MALLORY, kind, &raw) {
         judged(&screened);
     }

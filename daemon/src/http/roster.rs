@@ -51,9 +51,9 @@ fn reason(why: &Aside) -> String {
         Aside::UnknownRules => "it was written by a newer version; update this one".to_owned(),
         Aside::BehindCut => "its author had been removed".to_owned(),
         Aside::Forked => {
-            "its log forked: one device wrote it in two places, or signed two versions".to_owned()
+            "its log forked: one device wrote it in two places, or signed two versions; what it says is said again".to_owned()
         }
-        Aside::DependsOnForked => "it builds on a record of a log that forked".to_owned(),
+        Aside::DependsOnForked => "it builds on a record of a log that forked; what it says is said again".to_owned(),
     }
 }
 

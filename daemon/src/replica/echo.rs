@@ -14,7 +14,7 @@ use quire_protocol::id::{ChangeId, DocId};
 use quire_protocol::record::RecordKind;
 
 use super::Batch;
-use super::refold::{Candidate, State};
+use super::candidate::{Candidate, State};
 use super::view::read_blob;
 use crate::store::keys::SpaceNo;
 use crate::store::{Result, StoreError};

@@ -5,9 +5,11 @@
 //! log. What was said behind it whoever holds it says again (`echo.rs`).
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{Incarnation, Space};
+use quire_protocol::identity::Certificate;
 use quire_protocol::limits::{MAX_FORKS_OF_ONE, MAX_LOGS};
 use quire_protocol::message::ShortHead;
 use quire_protocol::record::{Chain, Record, Seal, Segment, chain_start, chain_step};
@@ -17,7 +19,7 @@ use super::blocks::{Inflated, blocks_after};
 use super::fetch::Gathering;
 use super::{Batch, Mirror, Replica, View};
 use crate::store::keys::{Key, Kind, SpaceNo, sixteen};
-use crate::store::rows::{HeadRow, bytes, decode};
+use crate::store::rows::{HeadRow, bytes, decode, meta};
 use crate::store::{Result, Rows};
 
 /// Bytes from which a segment is long enough to be one answer.
@@ -76,7 +78,7 @@ impl Replica {
             }
         }
         if capped {
-            self.mirror.clocks = std::sync::Arc::new(clocks);
+            self.mirror.clocks = Arc::new(clocks);
         }
     }
 }
@@ -213,17 +215,17 @@ impl Batch<'_, '_> {
         }
         if let Some((_, id)) = before {
             self.rows.remove(&Key::of(Kind::Ruling).bytes(&id))?;
-            std::sync::Arc::make_mut(&mut self.replica.mirror.roster).rulings.retain(|kept| kept.id() != id);
+            Arc::make_mut(&mut self.replica.mirror.roster).rulings.retain(|kept| kept.id() != id);
         }
         self.rows.put(&Key::of(Kind::Ruling).bytes(&ruling.id()), &bytes(ruling))?;
-        std::sync::Arc::make_mut(&mut self.replica.mirror.roster).rulings.push(ruling.clone());
+        Arc::make_mut(&mut self.replica.mirror.roster).rulings.push(ruling.clone());
         Ok(true)
     }
 
     /// Does what follows of logs that are known to have forked since: the good end of each is noted, and this
     /// installation goes on under a new log when it was its own.
     pub(super) fn settle_forks(&mut self, before: &Standing) -> Result<()> {
-        let now = std::sync::Arc::clone(&self.replica.mirror.standing);
+        let now = Arc::clone(&self.replica.mirror.standing);
         for (space, log, author, end) in now.forks() {
             let mirror = &self.replica.mirror;
             if before.good_end(author, space, log) == Some(end) || mirror.good_end(space, log) != Some(end) {
@@ -241,6 +243,22 @@ impl Batch<'_, '_> {
                 self.renew("its log forked")?;
             }
         }
+        Ok(())
+    }
+
+    /// This installation goes on under a new log. When a peer knew more of its log than its store, that is an old
+    /// state; what it had written and lost comes back as any other's.
+    pub(super) fn renew(&mut self, why: &'static str) -> Result<()> {
+        tracing::warn!(why, "this device goes on under a new log");
+        // Its blocks lie beside those made of notes, in one log: no replay could tell them apart.
+        self.rows.bypass_journal();
+        let fresh = (self.replica.mint)();
+        let certificate = Certificate::issue(fresh, &self.replica.key);
+        self.rows.put(&Key::of(Kind::Meta).bytes(meta::INCARNATION), &fresh.0)?;
+        self.rows.put(&Key::of(Kind::Certificate).log(fresh), &bytes(&certificate))?;
+        Arc::make_mut(&mut self.replica.mirror.certificates).insert(fresh, certificate);
+        self.replica.mirror.log = fresh;
+        self.roster_changed = true;
         Ok(())
     }
 }

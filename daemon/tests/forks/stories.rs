@@ -77,13 +77,11 @@ async fn step(family: &Family, dice: &mut Dice, ledger: &mut Ledger, n: usize) {
             }
         }
         // The two that are one do not meet each other.
-        _ => match dice.throw(5) {
-            0 => drop(talk(&family.a, &family.p).await),
-            1 => drop(talk(&family.a, &family.q).await),
-            2 => drop(talk(&family.clone, &family.p).await),
-            3 => drop(talk(&family.clone, &family.q).await),
-            _ => drop(talk(&family.p, &family.q).await),
-        },
+        _ => {
+            let pairs = [(0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+            let (one, other) = pairs[dice.throw(pairs.len() as u64) as usize];
+            talk(all[one], all[other]).await;
+        }
     }
 }
 

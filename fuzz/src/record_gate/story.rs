@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use quire_protocol::change::Change;
+use quire_protocol::change::{Change, Echoes};
 use quire_protocol::document::{Base, Document, Edit, Life, Register, creation, load, seed};
 use quire_protocol::gate::{admit, screen};
 use quire_protocol::id::{ChangeId, DocId, Incarnation};
@@ -15,6 +15,9 @@ pub const MALLORY: Incarnation = Incarnation([0x6d; 16]);
 
 const ANNE: Incarnation = Incarnation([1; 16]);
 const BERT: Incarnation = Incarnation([2; 16]);
+
+/// Whose log forked: of what it wrote there are echoes.
+const LOST: Incarnation = Incarnation([3; 16]);
 
 /// A change of the story.
 pub struct Known {
@@ -49,7 +52,22 @@ fn tell() -> Vec<Known> {
     for (log, base, edit) in edits {
         write(&mut told, log, base, &edit);
     }
+    echo(&mut told);
     told
+}
+
+/// Two changes that nobody has any more but by their echoes.
+fn echo(told: &mut Vec<Known>) {
+    let (begun, mut echoes) = (told.len(), Echoes::default());
+    for said in [edit(Some("grey"), Some("a lost note")), edit(Some("pink"), Some("a lost, longer note"))] {
+        write(told, LOST, Base::Present, &said);
+    }
+    let echo = |lost: Known| {
+        let (kind, change) = echoes.of(ID, lost.kind, &lost.change);
+        Known { log: BERT, kind, change }
+    };
+    let echoed: Vec<Known> = told.split_off(begun).into_iter().map(echo).collect();
+    told.extend(echoed);
 }
 
 fn edit(color: Option<&str>, note: Option<&str>) -> Edit {
