@@ -9,6 +9,8 @@ use rustix::fs::{FlockOperation, OFlags};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::file_error::FileError;
+
 const LOCK: &str = "lock";
 const READY: &str = "ready.json";
 const READY_NEW: &str = "ready.json.new";
@@ -48,24 +50,9 @@ pub enum FolderError {
         /// Who could, and what to do.
         reason: String,
     },
-    /// Something in it is not what it must be.
-    #[error("{} {reason}", .path.display())]
-    UnsafeFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// The system refused something.
-    #[error("cannot {action} {}: {source}", .path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// Something in it, or the system.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// `ready.json` holds something else.
     #[error("{} does not describe a daemon: {source}", .path.display())]
     Ready {
@@ -192,7 +179,7 @@ fn make_private_file(path: &Path) -> Result<(), FolderError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         about => about.map_err(|source| io("look at", path, source))?,
     };
-    let unsafe_because = |reason: String| FolderError::UnsafeFile { path: path.to_owned(), reason };
+    let unsafe_because = |reason: String| FolderError::from(FileError::unusable(path, reason));
     if about.is_symlink() {
         return Err(unsafe_because("is a symbolic link; put the file itself in its place".into()));
     }
@@ -218,10 +205,10 @@ fn refuse_emptied(folder: &Path) -> Result<(), FolderError> {
     let path = folder.join(STORE);
     let was_used = LEFT_BY_USE.iter().any(|name| folder.join(name).exists());
     match path.metadata() {
-        Ok(about) if about.is_file() && about.len() == 0 && was_used => Err(FolderError::UnsafeFile {
-            path,
-            reason: "is empty; put the store back, or remove this file to begin a new one".into(),
-        }),
+        Ok(about) if about.is_file() && about.len() == 0 && was_used => {
+            let reason = "is empty; put the store back, or remove this file to begin a new one";
+            Err(FileError::unusable(&path, reason).into())
+        }
         _ => Ok(()),
     }
 }
@@ -274,7 +261,7 @@ fn open_private(path: &Path) -> Result<File, FolderError> {
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
-    FolderError::Io { action, path: path.to_owned(), source }
+    FileError::io(action, path, source).into()
 }
 
 /// What `ready.json` says.
@@ -479,7 +466,7 @@ mod tests {
         drop(Folder::open(&base.path().join("link")).unwrap());
         std::fs::remove_file(real.join("lock")).unwrap();
         std::os::unix::fs::symlink("/dev/null", real.join("lock")).unwrap();
-        assert!(matches!(Folder::open(&real), Err(FolderError::Io { .. })));
+        assert!(matches!(Folder::open(&real), Err(FolderError::File(FileError::Io { .. }))));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod channel;
 pub mod engine;
 pub mod escape;
+pub mod file_error;
 pub mod folder;
 pub mod random;
 pub mod replica;

@@ -248,6 +248,11 @@ impl Daemon {
         *self.client.lock().expect("the client") = self.client();
     }
 
+    /// Further environment is left out from the next start on.
+    pub fn forget_environment(&mut self) {
+        self.options.environment.clear();
+    }
+
     fn tail(&self) -> String {
         tail(&self.log())
     }

@@ -42,6 +42,8 @@ struct Shared {
     traffic: Mutex<Traffic>,
     connections: AtomicU64,
     ended: AtomicBool,
+    /// Everything that passed both ways, when it is kept.
+    recorded: Option<Mutex<Vec<u8>>>,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,18 @@ impl Proxy {
     /// # Panics
     /// When there is no free port.
     pub fn to(target: SocketAddr) -> Self {
+        Self::with(target, None)
+    }
+
+    /// The same, and what passes is kept.
+    ///
+    /// # Panics
+    /// As [`Proxy::to`].
+    pub fn recording(target: SocketAddr) -> Self {
+        Self::with(target, Some(Mutex::default()))
+    }
+
+    fn with(target: SocketAddr, recorded: Option<Mutex<Vec<u8>>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let way = Way { target, open: true, held: false, streams: HashMap::new() };
@@ -86,6 +100,7 @@ impl Proxy {
             traffic: Mutex::default(),
             connections: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            recorded,
         });
         let listening = Arc::clone(&shared);
         std::thread::spawn(move || listen(&listener, &listening));
@@ -142,6 +157,11 @@ impl Proxy {
             }
             (last.1.elapsed() >= silence).then(|| last.0.clone())
         })
+    }
+
+    /// What passed since the start, of a proxy that records.
+    pub fn recorded(&self) -> Vec<u8> {
+        self.shared.recorded.as_ref().map(|all| lock(all).clone()).unwrap_or_default()
     }
 
     /// Connections that were let through since the start.
@@ -221,6 +241,9 @@ fn forward(
         wait_while_held(shared);
         // Counted before it is written, so that whoever saw the effect also sees the count.
         lock(&shared.traffic).add(direction, length);
+        if let Some(recorded) = &shared.recorded {
+            lock(recorded).extend_from_slice(&piece[..length]);
+        }
         to.write_all(&piece[..length])?;
     }
 }

@@ -20,6 +20,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::BackupError;
+use crate::file_error::FileError;
 use crate::random;
 use crate::sealed::{KEY, SealedReader, SealedWriter, Secret};
 
@@ -60,8 +61,8 @@ impl NewBackup {
 
     fn with_head(path: &Path, passphrase: &str, head: &[u8; HEAD]) -> Result<NewBackup, BackupError> {
         if path.symlink_metadata().is_ok() {
-            let reason = "exists already; give another name, or remove it".into();
-            return Err(BackupError::Unusable { path: path.to_owned(), reason });
+            let reason = "exists already; give another name, or remove it";
+            return Err(FileError::unusable(path, reason).into());
         }
         let key = derive(head, passphrase).map_err(|source| io(path, "write")(source))?;
         let mut name = path.as_os_str().to_owned();
@@ -121,7 +122,7 @@ impl Drop for NewBackup {
 /// # Errors
 /// When it is none, is from a newer version, or the passphrase is wrong.
 pub fn open(path: &Path, passphrase: &str) -> Result<Rows, BackupError> {
-    let unusable = |reason: &str| BackupError::Unusable { path: path.to_owned(), reason: reason.to_owned() };
+    let unusable = |reason: &str| BackupError::from(FileError::unusable(path, reason));
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let mut file = opened.map_err(io(path, "read"))?;
@@ -178,7 +179,7 @@ fn folder_of(path: &Path) -> &Path {
 
 fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> BackupError {
     let path = path.to_owned();
-    move |source| BackupError::Io { action, path, source }
+    move |source| FileError::io(action, &path, source).into()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::file::Rows;
 use super::rows::Take;
 use super::{BackupError, rows};
 use crate::engine::DATABASE;
+use crate::file_error::FileError;
 use crate::folder::Folder;
 use crate::replica::meta_key;
 use crate::store::protection::Protection;
@@ -163,9 +164,9 @@ fn remove(path: &Path) -> Result<(), BackupError> {
 }
 
 fn unusable(path: &Path, reason: &str) -> BackupError {
-    BackupError::Unusable { path: path.to_owned(), reason: reason.to_owned() }
+    FileError::unusable(path, reason).into()
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> BackupError {
-    BackupError::Io { action, path: path.to_owned(), source }
+    FileError::io(action, path, source).into()
 }

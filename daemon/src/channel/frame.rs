@@ -4,13 +4,20 @@
 //! plaintext of all frames is one stream: for each message its length (LEB128, shortest form) and its bytes.
 //! A message may span frames and a frame may hold many messages. Frames are numbered from 0 in each
 //! direction and never say so; the number is the nonce. After [`Rekey`] both sides change the key.
+//!
+//! A frame that carries nothing says that its direction's key changes right behind it: whoever sends has had that key for
+//! too long. Two of them in a row are refused, so that a change of key always costs its sender a message.
+
+mod message;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::{Buf, BytesMut};
+use quire_protocol::session::Millis;
 use snow::StatelessTransportState;
 
 use super::error::ChannelError;
+use message::{Assembly, MAX_LENGTH_BYTES, length_bytes};
 
 /// The largest message in bytes: a batch of records of 1 MiB with room for what is around it.
 pub const MAX_MESSAGE: usize = 1024 * 1024 + 64 * 1024;
@@ -21,24 +28,24 @@ const PREFIX: usize = 2;
 const TAG: usize = 16;
 /// What a Noise message can carry.
 const MAX_PLAIN: usize = 65_535 - TAG;
-/// Bytes of LEB128 that [`MAX_MESSAGE`] needs.
-const MAX_LENGTH_BYTES: u32 = 3;
 /// What an idle channel reserves for reading: ten thousand of them take 20 MB.
 const LEAST_READ: usize = 2 * 1024;
 /// What a busy channel reserves for reading: a whole frame.
 const MOST_READ: usize = 64 * 1024;
 
-/// When a direction changes its key: after whichever comes first. Counted alike on both sides.
+/// When a direction changes its key: after whichever comes first.
 #[derive(Debug, Clone, Copy)]
 pub struct Rekey {
-    /// Frames under one key.
+    /// Frames under one key. Counted alike on both sides.
     pub frames: u64,
-    /// Bytes of ciphertext under one key.
+    /// Bytes of ciphertext under one key. Counted alike on both sides.
     pub bytes: u64,
+    /// Milliseconds from one change to the next message that makes another. Only the sender looks, and says so.
+    pub age: Millis,
 }
 
-/// Far below what ChaCha20-Poly1305 allows, so that a stolen key opens little.
-const REKEY: Rekey = Rekey { frames: 1 << 20, bytes: 1 << 30 };
+/// Far below what ChaCha20-Poly1305 allows, so that a stolen key opens little: a GiB, or what was said in an hour.
+const REKEY: Rekey = Rekey { frames: 1 << 20, bytes: 1 << 30, age: 60 * 60 * 1000 };
 
 /// The keys of both directions. Only a change of key takes the lock for writing, so that the two directions
 /// do not wait for each other.
@@ -47,7 +54,7 @@ type Keys = Arc<RwLock<StatelessTransportState>>;
 /// The two halves of a finished handshake.
 pub(super) fn halves(transport: StatelessTransportState) -> (Sealer, Opener) {
     let keys = Arc::new(RwLock::new(transport));
-    (Sealer { keys: keys.clone(), counter: Counter::new() }, Opener::new(keys))
+    (Sealer { keys: keys.clone(), counter: Counter::new(), renewed: 0 }, Opener::new(keys))
 }
 
 /// Seals messages into frames.
@@ -55,6 +62,8 @@ pub(super) fn halves(transport: StatelessTransportState) -> (Sealer, Opener) {
 pub struct Sealer {
     keys: Keys,
     counter: Counter,
+    /// When the key last changed for its age.
+    renewed: Millis,
 }
 
 impl Sealer {
@@ -64,9 +73,25 @@ impl Sealer {
     /// # Errors
     /// [`ChannelError::TooLarge`].
     pub fn seal<M: AsRef<[u8]>>(&mut self, messages: &[M], out: &mut BytesMut) -> Result<(), ChannelError> {
+        self.seal_at(messages, self.renewed, out)
+    }
+
+    /// The same, `now` milliseconds after the channel was opened: a key that is too old is changed first.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_at<M: AsRef<[u8]>>(
+        &mut self,
+        messages: &[M],
+        now: Millis,
+        out: &mut BytesMut,
+    ) -> Result<(), ChannelError> {
         let sizes = || messages.iter().map(|message| message.as_ref().len());
         if let Some(size) = sizes().find(|size| *size > MAX_MESSAGE) {
             return Err(ChannelError::TooLarge { size, limit: MAX_MESSAGE });
+        }
+        if !messages.is_empty() && now.saturating_sub(self.renewed) >= self.counter.rekey.age {
+            self.change_key(now, out)?;
         }
         let total: usize = sizes().map(|size| size + MAX_LENGTH_BYTES as usize).sum();
         let mut plain = Vec::with_capacity(total.min(MAX_PLAIN));
@@ -78,7 +103,16 @@ impl Sealer {
         if plain.is_empty() { Ok(()) } else { self.frame(&plain, out) }
     }
 
-    /// The frame that carries nothing.
+    /// Says that the key changes, and changes it.
+    fn change_key(&mut self, now: Millis, out: &mut BytesMut) -> Result<(), ChannelError> {
+        self.frame(&[], out)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).rekey_outgoing();
+        self.counter.begin_anew();
+        self.renewed = now;
+        Ok(())
+    }
+
+    /// The frame that carries nothing, as the last word of a handshake.
     pub(super) fn confirmation(&mut self) -> Result<Vec<u8>, ChannelError> {
         let mut out = BytesMut::new();
         self.frame(&[], &mut out)?;
@@ -133,6 +167,8 @@ pub struct Opener {
     plain: BytesMut,
     message: Assembly,
     reserve: usize,
+    /// The last frame carried nothing.
+    changed: bool,
 }
 
 impl Opener {
@@ -144,6 +180,7 @@ impl Opener {
             plain: BytesMut::new(),
             message: Assembly::default(),
             reserve: LEAST_READ,
+            changed: false,
         }
     }
 
@@ -210,8 +247,11 @@ impl Opener {
     fn open_frame(&mut self) -> Result<bool, ChannelError> {
         let Some((prefix, rest)) = self.wire.split_first_chunk::<PREFIX>() else { return Ok(false) };
         let size = usize::from(u16::from_be_bytes(*prefix));
-        if size <= TAG {
-            return Err(ChannelError::Malformed("a frame that carries nothing"));
+        if size < TAG {
+            return Err(ChannelError::Malformed("a frame without a tag"));
+        }
+        if size == TAG && self.changed {
+            return Err(ChannelError::Malformed("a key that changes twice and seals nothing"));
         }
         if rest.len() < size {
             return Ok(false);
@@ -219,6 +259,11 @@ impl Opener {
         self.wire.advance(PREFIX);
         let sealed = self.wire.split_to(size);
         self.plain = self.open(sealed)?;
+        self.changed = size == TAG;
+        if self.changed {
+            self.keys.write().unwrap_or_else(PoisonError::into_inner).rekey_incoming();
+            self.counter.begin_anew();
+        }
         Ok(true)
     }
 
@@ -256,73 +301,14 @@ impl Counter {
         self.bytes += u64::from(size);
         let due = self.frames >= self.rekey.frames || self.bytes >= self.rekey.bytes;
         if due {
-            (self.frames, self.bytes) = (0, 0);
+            self.begin_anew();
         }
         due
     }
-}
 
-/// A message that is arriving.
-#[derive(Debug, Default)]
-struct Assembly {
-    length: usize,
-    length_bytes: u32,
-    length_known: bool,
-    body: Vec<u8>,
-}
-
-impl Assembly {
-    fn is_new(&self) -> bool {
-        self.length_bytes == 0
-    }
-
-    /// Takes from `plain` what belongs to this message; gives it when it is whole.
-    fn take(&mut self, plain: &mut BytesMut) -> Result<Option<Vec<u8>>, ChannelError> {
-        while !self.length_known {
-            if plain.is_empty() {
-                return Ok(None);
-            }
-            self.take_length_byte(plain.get_u8())?;
-        }
-        let now = plain.len().min(self.length - self.body.len());
-        self.body.extend_from_slice(&plain[..now]);
-        plain.advance(now);
-        if self.body.len() < self.length {
-            return Ok(None);
-        }
-        Ok(Some(std::mem::take(self).body))
-    }
-
-    fn take_length_byte(&mut self, byte: u8) -> Result<(), ChannelError> {
-        self.length |= usize::from(byte & 0x7f) << (7 * self.length_bytes);
-        self.length_bytes += 1;
-        self.length_known = byte & 0x80 == 0;
-        if self.length_known && byte == 0 && self.length_bytes > 1 {
-            return Err(ChannelError::Malformed("a length not in its shortest form"));
-        }
-        if !self.length_known && self.length_bytes == MAX_LENGTH_BYTES {
-            return Err(ChannelError::Malformed("a length without an end"));
-        }
-        if self.length > MAX_MESSAGE {
-            return Err(ChannelError::TooLarge { size: self.length, limit: MAX_MESSAGE });
-        }
-        Ok(())
-    }
-}
-
-/// A length up to [`MAX_MESSAGE`] as LEB128, and how many of the bytes are used.
-fn length_bytes(mut length: usize) -> ([u8; MAX_LENGTH_BYTES as usize], usize) {
-    const { assert!(MAX_MESSAGE < 1 << (7 * MAX_LENGTH_BYTES)) };
-    let mut bytes = [0; MAX_LENGTH_BYTES as usize];
-    let mut count = 0;
-    loop {
-        bytes[count] = (length & 0x7f) as u8;
-        length >>= 7;
-        count += 1;
-        if length == 0 {
-            return (bytes, count);
-        }
-        bytes[count - 1] |= 0x80;
+    /// The key is a new one.
+    fn begin_anew(&mut self) {
+        (self.frames, self.bytes) = (0, 0);
     }
 }
 
@@ -331,141 +317,4 @@ fn read(keys: &Keys) -> RwLockReadGuard<'_, StatelessTransportState> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::super::tests::established;
-    use super::*;
-
-    /// One direction of an open channel.
-    fn direction() -> (Sealer, Opener) {
-        let (near, far) = established();
-        (near.sealer, far.opener)
-    }
-
-    /// What the opener makes of one frame with this plaintext.
-    fn opens(plain: &[u8]) -> (Opener, Result<Option<Vec<u8>>, ChannelError>) {
-        let (mut sealer, mut opener) = direction();
-        sealer.frame(plain, opener.space()).unwrap();
-        let opened = opener.next_message();
-        (opener, opened)
-    }
-
-    #[test]
-    fn frames_that_carry_nothing_are_refused() {
-        for size in [0_u16, 1, 15, 16] {
-            let (_, mut opener) = direction();
-            opener.space().extend_from_slice(&size.to_be_bytes());
-            assert!(matches!(opener.next_message(), Err(ChannelError::Malformed(_))));
-        }
-        assert!(matches!(opens(&[]).1, Err(ChannelError::Malformed(_))));
-    }
-
-    #[test]
-    fn the_largest_frame_is_waited_for_without_memory() {
-        let (_, mut opener) = direction();
-        opener.space().extend_from_slice(&[0xff, 0xff, 1, 2, 3]);
-        assert!(opener.next_message().unwrap().is_none());
-        opener.arrived(5);
-        assert!(opener.space().capacity() <= 2 * LEAST_READ);
-        let missing = vec![0; 65_535 - 3];
-        opener.space().extend_from_slice(&missing);
-        assert!(matches!(opener.next_message(), Err(ChannelError::Forged)));
-    }
-
-    #[test]
-    fn an_announced_length_takes_no_memory() {
-        let (length, count) = length_bytes(MAX_MESSAGE);
-        let (mut opener, opened) = opens(&length[..count]);
-        assert!(opened.unwrap().is_none());
-        assert!(!opener.at_boundary());
-        assert_eq!(opener.message.body.capacity(), 0);
-        assert!(opener.space().capacity() <= 2 * LEAST_READ);
-    }
-
-    #[test]
-    fn a_length_over_the_limit_or_misspelt_is_refused() {
-        let over = length_bytes(MAX_MESSAGE + 1).0;
-        assert!(matches!(opens(&over).1, Err(ChannelError::TooLarge { .. })));
-        for bad in [&[0x80, 0][..], &[0x81, 0x80, 0], &[0x80, 0x80, 0x80], &[0xff, 0xff, 0xff, 0xff, 0x0f]] {
-            assert!(opens(bad).1.is_err(), "{bad:?}");
-        }
-        assert_eq!(opens(&[0]).1.unwrap().unwrap(), b"");
-    }
-
-    #[test]
-    fn lengths_are_written_as_they_are_read() {
-        for size in
-            [0, 1, 127, 128, 199, 16_383, 16_384, MAX_PLAIN - 3, MAX_PLAIN, MAX_PLAIN + 1, MAX_MESSAGE]
-        {
-            let (mut sealer, mut opener) = direction();
-            let (small, large) = (vec![1; 3], vec![2; size]);
-            sealer.seal(&[&small, &large, &small], opener.space()).unwrap();
-            for expected in [&small, &large, &small] {
-                assert!(opener.next_message().unwrap().unwrap() == *expected);
-            }
-            assert!(opener.at_boundary() && opener.next_message().unwrap().is_none());
-        }
-    }
-
-    #[test]
-    fn bytes_may_come_one_by_one() {
-        let (mut sealer, mut opener) = direction();
-        let mut wire = BytesMut::new();
-        sealer.seal(&[b"one", b"two"], &mut wire).unwrap();
-        sealer.seal(&[b"six"], &mut wire).unwrap();
-        let mut messages = Vec::new();
-        for byte in wire {
-            opener.space().extend_from_slice(&[byte]);
-            opener.arrived(1);
-            messages.extend(std::iter::from_fn(|| opener.next_message().unwrap()));
-        }
-        assert_eq!(messages, [b"one", b"two", b"six"]);
-    }
-
-    #[test]
-    fn a_frame_changed_repeated_or_left_out_is_forged() {
-        for order in [[0, 0], [0, 2]] {
-            let (mut sealer, mut opener) = direction();
-            let mut frames = [BytesMut::new(), BytesMut::new(), BytesMut::new()];
-            for wire in &mut frames {
-                sealer.seal(&[b"same"], wire).unwrap();
-            }
-            assert_ne!(frames[0], frames[1]);
-            opener.space().extend_from_slice(&frames[order[0]]);
-            opener.next_message().unwrap().unwrap();
-            opener.space().extend_from_slice(&frames[order[1]]);
-            assert!(matches!(opener.next_message(), Err(ChannelError::Forged)));
-        }
-        for at in PREFIX..PREFIX + 1 + 4 + TAG {
-            let (mut sealer, mut opener) = direction();
-            sealer.seal(&[b"same"], opener.space()).unwrap();
-            opener.wire[at] ^= 1;
-            assert!(matches!(opener.next_message(), Err(ChannelError::Forged)));
-        }
-    }
-
-    #[test]
-    fn a_mirror_is_forged() {
-        let (mut near, _) = established();
-        near.sealer.seal(&[b"hello"], near.opener.space()).unwrap();
-        assert!(matches!(near.opener.next_message(), Err(ChannelError::Forged)));
-    }
-
-    #[test]
-    fn an_idle_opener_gives_its_memory_back() {
-        let (mut sealer, mut opener) = direction();
-        for _ in 0..8 {
-            sealer.seal(&[vec![0; MAX_PLAIN]], opener.space()).unwrap();
-            opener.arrived(MOST_READ);
-            opener.next_message().unwrap().unwrap();
-        }
-        for _ in 0..8 {
-            sealer.seal(&[b"x"], opener.space()).unwrap();
-            opener.arrived(20);
-            opener.next_message().unwrap().unwrap();
-        }
-        assert!(opener.space().capacity() <= 4 * LEAST_READ);
-        assert!(opener.plain.capacity() <= LEAST_READ);
-    }
-}
+mod tests;

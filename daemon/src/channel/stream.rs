@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::Instant;
 
 use super::error::ChannelError;
 use super::frame::{Opener, Sealer};
@@ -28,6 +29,7 @@ pub struct Channel {
 pub struct ChannelSender {
     socket: OwnedWriteHalf,
     sealer: Sealer,
+    opened: Instant,
     out: BytesMut,
     failed: bool,
 }
@@ -45,7 +47,13 @@ impl Channel {
         stream.set_nodelay(true).map_err(ChannelError::io("setting up"))?;
         let (read, write) = stream.into_split();
         Ok(Self {
-            sender: ChannelSender { socket: write, sealer: done.sealer, out: BytesMut::new(), failed: false },
+            sender: ChannelSender {
+                socket: write,
+                sealer: done.sealer,
+                opened: Instant::now(),
+                out: BytesMut::new(),
+                failed: false,
+            },
             receiver: ChannelReceiver { socket: read, opener: done.opener, failed: false },
             hash: done.hash,
             version: done.version,
@@ -134,7 +142,8 @@ impl ChannelSender {
         if self.failed {
             return Err(ChannelError::Closed);
         }
-        let sealed = self.sealer.seal(messages, &mut self.out);
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let sealed = self.sealer.seal_at(messages, now, &mut self.out);
         self.failed = matches!(sealed, Err(ref error) if !matches!(error, ChannelError::TooLarge { .. }));
         sealed?;
         self.flush().await

@@ -3,8 +3,11 @@
 
 use quire_tests::bulk::basic;
 use quire_tests::config::Config;
-use quire_tests::process::{Daemon, SYNCHRONIZE};
-use quire_tests::sample::{guid, marking};
+use quire_tests::inside::Inside;
+use quire_tests::process::{Daemon, SYNCHRONIZE, quire};
+use quire_tests::proxy::Proxy;
+use quire_tests::sample::{With, guid, marking};
+use quire_tests::wait::{PATIENCE, eventually};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -26,20 +29,18 @@ fn holds(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|part| part == secret.as_bytes())
 }
 
-#[test]
-fn x12_no_secret_that_was_sent_is_found_anywhere() {
-    let config = Config::new("[api]\nauth = 'required'\nhosts = ['desk.test']\n");
-    let password = config.app_password("reader", &[]);
-    let right = basic("reader", &password);
-    let options = config.options("desk").with_environment(vec![("QUIRE_LOG".into(), "trace".into())]);
-    let mut desk = Daemon::start(options);
-    let secrets: Vec<String> = ["pass", "hash", "stamp", "basic", "query", "bearer"].map(marker).into();
-    let [pass, hash, stamp, sent, query, bearer] = &secrets[..] else { unreachable!() };
+/// One for each place that a secret is sent in.
+fn secrets() -> [String; 6] {
+    ["pass", "hash", "stamp", "basic", "query", "bearer"].map(marker)
+}
 
+/// Sends them in every form that a caller could; what is answered repeats none.
+fn send_everywhere(desk: &Daemon, secrets: &[String; 6], right: &str) {
+    let [pass, hash, stamp, sent, query, bearer] = secrets;
     let ask = |method: &str, target: &str, authorization: &str, kind: &str, body: &str| {
         let headers = [("Authorization", authorization), ("Content-Type", kind)];
         let answer = desk.anonymous(method, target, &headers, (method != "GET").then_some(body.as_bytes()));
-        for secret in &secrets {
+        for secret in secrets {
             assert!(!holds(&answer.body, secret), "{method} {target} repeats {secret}: {}", answer.text());
             assert!(!format!("{:?}", answer.headers).contains(secret.as_str()), "{method} {target}");
         }
@@ -57,19 +58,19 @@ fn x12_no_secret_that_was_sent_is_found_anywhere() {
     ];
     for form in forms {
         let body = json!({ "Account": account(form), "Markings": [marking(&guid())] }).to_string();
-        ask("POST", SYNCHRONIZE, &right, "application/json", &body);
-        ask("POST", SYNCHRONIZE, &right, "application/json", &body[..body.len() - 1]);
-        ask("POST", "/api/synchronization/registerDevice", &right, "application/json", &body);
-        ask("POST", "/api/bulk/2.0/contacts/imports", &right, "application/json", &account(form).to_string());
+        ask("POST", SYNCHRONIZE, right, "application/json", &body);
+        ask("POST", SYNCHRONIZE, right, "application/json", &body[..body.len() - 1]);
+        ask("POST", "/api/synchronization/registerDevice", right, "application/json", &body);
+        ask("POST", "/api/bulk/2.0/contacts/imports", right, "application/json", &account(form).to_string());
     }
     let fields = format!(
         "Account.AccountId=3&Account.Password={pass}&Account.PasswordHash={hash}&Account.SecurityStamp={stamp}"
     );
-    ask("POST", SYNCHRONIZE, &right, "application/x-www-form-urlencoded", &fields);
+    ask("POST", SYNCHRONIZE, right, "application/x-www-form-urlencoded", &fields);
     let xml = format!(
         "<SynchronizationModel><Account><AccountId>3</AccountId><Password>{pass}</Password><PasswordHash>{hash}</PasswordHash></Account></SynchronizationModel>"
     );
-    ask("POST", SYNCHRONIZE, &right, "application/xml", &xml);
+    ask("POST", SYNCHRONIZE, right, "application/xml", &xml);
     for (path, credentials) in [
         ("/api/nodes".to_owned(), basic("reader", sent)),
         ("/api/nodes".to_owned(), basic(sent, "x")),
@@ -80,6 +81,18 @@ fn x12_no_secret_that_was_sent_is_found_anywhere() {
     ] {
         assert_eq!(ask("GET", &path, &credentials, "", ""), 401, "{path}");
     }
+}
+
+#[test]
+fn x12_no_secret_that_was_sent_is_found_anywhere() {
+    let config = Config::new("[api]\nauth = 'required'\nhosts = ['desk.test']\n");
+    let password = config.app_password("reader", &[]);
+    let right = basic("reader", &password);
+    let options = config.options("desk").with_environment(vec![("QUIRE_LOG".into(), "trace".into())]);
+    let mut desk = Daemon::start(options);
+    let secrets = secrets();
+
+    send_everywhere(&desk, &secrets, &right);
 
     let token = desk.token().to_owned();
     let all: Vec<&str> =
@@ -124,4 +137,76 @@ fn x12_no_secret_that_was_sent_is_found_anywhere() {
         looked += 1;
     }
     eprintln!("inputs passed: X12 {looked} of {looked}");
+}
+
+/// The output of a command for that folder, whatever its exit code.
+fn said(arguments: &[&str], data: &Path) -> Vec<u8> {
+    let output = quire(arguments.iter().copied()).arg("--data-dir").arg(data).output().unwrap();
+    [output.stdout, output.stderr].concat()
+}
+
+/// Values rest compressed and travel encrypted, so a search through the bytes alone would find nothing in any case: what
+/// people may see is searched as well, and found where it should be and nowhere else.
+#[test]
+fn x12_no_secret_is_in_what_rests_compressed_or_travels_or_is_backed_up() {
+    let config = Config::new("[api]\nauth = 'required'\n");
+    let password = config.app_password("reader", &[]);
+    let right = basic("reader", &password);
+    let trace = vec![("QUIRE_LOG".to_owned(), "trace".to_owned())];
+    let mut desk = Daemon::start(config.options("desk").with_environment(trace));
+    let mut phone = Daemon::named("phone");
+    let secrets = secrets();
+    let way = Proxy::recording(desk.peer_address());
+    let invitation = desk.invite(&json!({}));
+    phone.accept(&invitation, way.address()).expect(201);
+    send_everywhere(&desk, &secrets, &right);
+    let (open, key) = (marker("open"), guid());
+    let items = [marking(&key).with("note", open.clone()).with("color", "red")];
+    let body = json!({ "Account": { "AccountId": 3, "Password": secrets[0] }, "Markings": items });
+    let headers = [("Authorization", right.as_str()), ("Content-Type", "application/json")];
+    desk.anonymous("POST", SYNCHRONIZE, &headers, Some(body.to_string().as_bytes())).expect(200);
+    eventually("what may be seen, at the phone", PATIENCE, || phone.marking(&key));
+    // An edit, so that a document is kept whole.
+    phone.patch(&format!("/v1/markings/{key}"), &json!({ "color": "blue" }), &[]).expect(200);
+    eventually("and back", PATIENCE, || (desk.marking(&key)?["color"] == "blue").then_some(()));
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, restored, pass) =
+        (folder.path().join("backup"), folder.path().join("data"), folder.path().join("pass"));
+    std::fs::write(&pass, "a passphrase of many words\n").unwrap();
+    let [file_name, pass] = [&file, &pass].map(|path| path.to_str().unwrap());
+    said(&["backup", file_name, "--passphrase-file", pass], &desk.data());
+    said(&["restore", file_name, "--passphrase-file", pass], &restored);
+    let told = [said(&["doctor"], &desk.data()), said(&["doctor", "--json"], &desk.data())].concat();
+    desk.stop();
+    phone.stop();
+
+    let mut all: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let code = invitation["code"].as_str().unwrap();
+    all.extend([password.as_str(), desk.token(), phone.token(), code]);
+    let mut looked = 0;
+    let outside = [
+        ("the wire", way.recorded(), false),
+        ("the backup", std::fs::read(&file).unwrap(), false),
+        ("what doctor says", told, false),
+        ("the log", [desk.log(), phone.log()].concat().into_bytes(), true),
+    ];
+    for (what, bytes, may_name) in outside {
+        assert!(bytes.len() > 100, "{what} is empty: {}", String::from_utf8_lossy(&bytes));
+        for secret in &all {
+            assert!(!holds(&bytes, secret), "{what} holds {secret}");
+            looked += 1;
+        }
+        assert!(may_name || !holds(&bytes, &open), "{what} holds what only the two may see");
+    }
+    for data in [desk.data(), phone.data(), restored] {
+        let inside = Inside::of(&data);
+        assert!(inside.records > 1 && inside.documents > 0, "{} records", inside.records);
+        assert!(!inside.places_of(&open).is_empty(), "this search finds nothing in {}", data.display());
+        for secret in &all {
+            assert_eq!(inside.places_of(secret), [""; 0], "{secret} in {}", data.display());
+            looked += 1;
+        }
+    }
+    eprintln!("inputs passed: X12 inflated {looked} of {looked}");
 }

@@ -59,7 +59,10 @@ async fn a_thousand_messages_both_ways_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keys_change_in_step() {
-    for rekey in [Rekey { frames: 7, bytes: u64::MAX }, Rekey { frames: u64::MAX, bytes: 100_000 }] {
+    for rekey in [
+        Rekey { frames: 7, bytes: u64::MAX, age: u64::MAX },
+        Rekey { frames: u64::MAX, bytes: 100_000, age: 1 },
+    ] {
         let (mut near, mut far) = session().await;
         near.set_rekey(rekey);
         far.set_rekey(rekey);
@@ -70,7 +73,7 @@ async fn the_keys_change_in_step() {
 #[tokio::test]
 async fn a_key_changed_on_one_side_only_ends_the_channel() {
     let (mut near, mut far) = session().await;
-    near.set_rekey(Rekey { frames: 3, bytes: u64::MAX });
+    near.set_rekey(Rekey { frames: 3, bytes: u64::MAX, age: u64::MAX });
     for _ in 0..4 {
         near.send(b"x").await.unwrap();
     }
