@@ -3,6 +3,7 @@
 
 mod backup;
 mod bulk;
+mod history;
 mod readers;
 mod roster;
 mod tenants;
@@ -10,6 +11,7 @@ mod types;
 mod writer;
 
 pub use backup::{Snapshot, SnapshotRow};
+pub use history::{HistoryPage, VersionView};
 pub use types::{
     Changed, ConflictView, DateRange, EngineError, Event, ImportPut, Imported, Ingested, ItemView,
     MarkingFilter, MarkingsAction, MarkingsDone, MarkingsPut, MessageAction, MessagePut, NodeFilter,

@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod granted;
 pub mod guard;
 mod help;
+mod history;
 mod input;
 mod markings;
 mod messages;

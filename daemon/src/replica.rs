@@ -14,6 +14,7 @@ mod edit;
 mod fetch;
 mod fold;
 mod forks;
+mod history;
 mod import;
 mod ingest;
 mod initial;

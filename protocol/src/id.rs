@@ -127,6 +127,22 @@ macro_rules! hex_text {
 }
 hex_text!(ChangeId Incarnation DocId);
 
+impl std::str::FromStr for ChangeId {
+    type Err = data_encoding::DecodeError;
+
+    /// Reads what `Display` writes: 64 hexadecimal digits.
+    fn from_str(text: &str) -> Result<ChangeId, Self::Err> {
+        let mut id = [0; 32];
+        let wrong =
+            |position| data_encoding::DecodeError { position, kind: data_encoding::DecodeKind::Length };
+        if text.len() != 2 * id.len() {
+            return Err(wrong(text.len()));
+        }
+        HEXLOWER.decode_mut(text.as_bytes(), &mut id).map_err(|partial| partial.error)?;
+        Ok(ChangeId(id))
+    }
+}
+
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod message;
 pub mod node;
 pub mod record;
+pub mod restore;
 pub mod roster;
 pub mod session;
 pub mod shapes;

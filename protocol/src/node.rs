@@ -365,6 +365,11 @@ pub fn page_members(
     out
 }
 
+/// True for a key that names the node, or that a daemon filled in: no data of an app's.
+pub(crate) fn is_own(key: &str) -> bool {
+    [NODE_ID, MADE, TOUCHED].contains(&key) || key.starts_with(ALSO)
+}
+
 /// The `nodeId` that is shown.
 pub fn node_id(projection: &Projection) -> &str {
     match projection.get(NODE_ID) {

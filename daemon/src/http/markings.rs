@@ -106,7 +106,7 @@ pub(super) async fn remove(
 }
 
 /// One item is read where the request is, not on another thread: it is one row and at most one block.
-fn find(services: &Services, guid: &str, account: Option<i64>) -> Result<ItemView, Problem> {
+pub(super) fn find(services: &Services, guid: &str, account: Option<i64>) -> Result<ItemView, Problem> {
     services.engine.marking(&canonical(guid)?, account)?.ok_or_else(unknown)
 }
 
@@ -119,7 +119,7 @@ fn unknown() -> Problem {
     missing("there is no marking of this syncGuid")
 }
 
-fn told(item: &ItemView) -> Response {
+pub(super) fn told(item: &ItemView) -> Response {
     let mut bytes = Vec::with_capacity(ITEM_BYTES);
     write_item(&mut bytes, Kind::Marking, &item.members);
     (StatusCode::OK, tagged(item), [(CONTENT_TYPE, JSON)], bytes).into_response()

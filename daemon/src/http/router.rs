@@ -18,9 +18,9 @@ use super::network::Network;
 use super::problem::Family;
 use super::sessions::Sessions;
 use super::{
-    backup, bulk, conflicts, dashboard, devices, endpoints, events, help, markings, messages, nodes, openapi,
-    pairing, peers, positions, roster, spelling, status, sync_tokens, synchronization, tenant_devices,
-    tenant_nodes,
+    backup, bulk, conflicts, dashboard, devices, endpoints, events, help, history, markings, messages, nodes,
+    openapi, pairing, peers, positions, roster, spelling, status, sync_tokens, synchronization,
+    tenant_devices, tenant_nodes,
 };
 use crate::bulk::Bulk;
 use crate::engine::Engine;
@@ -128,10 +128,14 @@ fn routes() -> Vec<Route> {
         to(&of::markings::READ, markings::read),
         to(&of::markings::PATCH, markings::patch),
         to(&of::markings::REMOVE, markings::remove),
+        to(&of::markings::HISTORY, history::of_marking),
+        to(&of::markings::RESTORE, history::restore_marking),
         to(&of::tenant_nodes::LIST, tenant_nodes::list),
         to(&of::tenant_nodes::READ, tenant_nodes::read),
         to(&of::tenant_nodes::PATCH, tenant_nodes::patch),
         to(&of::tenant_nodes::REMOVE, tenant_nodes::remove),
+        to(&of::tenant_nodes::HISTORY, history::of_node),
+        to(&of::tenant_nodes::RESTORE, history::restore_node),
         to(&of::conflicts::LIST, conflicts::list),
         to(&of::conflicts::RESOLVE, conflicts::resolve),
         to(&of::peers::LIST, peers::list),

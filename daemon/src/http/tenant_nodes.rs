@@ -78,7 +78,7 @@ pub(super) async fn read(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let node = find(&services, id, &uri).await?;
+    let node = find(&services, id, tenant_in(&uri)?).await?;
     if conditions::is_known(&headers, &node.etag) {
         return Ok((StatusCode::NOT_MODIFIED, tagged(&node)).into_response());
     }
@@ -94,7 +94,7 @@ pub(super) async fn patch(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let mut sent = any_object(&headers, &body)?;
-    let node = find(&services, id, &uri).await?;
+    let node = find(&services, id, tenant_in(&uri)?).await?;
     let if_match = conditions::required(&headers, &node.etag)?;
     let revives = revives(&mut sent)?;
     let members = changes(sent, &node.members)?;
@@ -110,14 +110,23 @@ pub(super) async fn remove(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let node = find(&services, id, &uri).await?;
+    let node = find(&services, id, tenant_in(&uri)?).await?;
     let if_match = conditions::required(&headers, &node.etag)?;
     let done = services.engine.remove_node(node.space.clone(), name(&node), if_match).await?;
     done.map(told).ok_or_else(unknown)
 }
 
-async fn find(services: &Services, id: String, uri: &Uri) -> Result<ItemView, Problem> {
-    let tenant = tenant_of(query(uri, &["tenant"])?.remove("tenant"))?;
+fn tenant_in(uri: &Uri) -> Result<Option<String>, Problem> {
+    Ok(query(uri, &["tenant"])?.remove("tenant"))
+}
+
+/// The node of any id that it was given, in the tenant that is told, or in any.
+pub(super) async fn find(
+    services: &Services,
+    id: String,
+    tenant: Option<String>,
+) -> Result<ItemView, Problem> {
+    let tenant = tenant_of(tenant)?;
     let node_id = Some(guid_text(&id).ok_or_else(unknown)?);
     let engine = services.engine.clone();
     let any = NodeFilter { node_id, removed: None, ..NodeFilter::of(Space::tenant(&uuid::Uuid::nil())) };
@@ -166,7 +175,7 @@ fn shown(mut node: ItemView) -> Value {
     Value::Object(node.members)
 }
 
-fn told(node: ItemView) -> Response {
+pub(super) fn told(node: ItemView) -> Response {
     (StatusCode::OK, tagged(&node), Json(shown(node))).into_response()
 }
 

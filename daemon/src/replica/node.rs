@@ -56,7 +56,7 @@ impl Batch<'_, '_> {
         Ok(Some(self.shown_node(number, doc, &row)?))
     }
 
-    fn check_tag(
+    pub(super) fn check_tag(
         &self,
         (space, doc): (SpaceNo, DocId),
         row: &DocRow,
@@ -181,13 +181,19 @@ impl Batch<'_, '_> {
                 (differences(&row.projection, parent.as_ref(), told, &resolve), Some(row))
             }
         };
-        let moved = edit.values.iter().find(|(name, _)| name == node::PARENT);
-        if let Some((to, _)) = moved.and_then(|(_, register)| node::read_move(register)) {
-            self.check_move(space, doc, to.as_ref())?;
-        }
+        self.check_moves(space, doc, &edit)?;
         match row {
             None => self.create(target, edit),
             Some(row) => self.write_present(target, row, edit),
+        }
+    }
+
+    /// Refuses an edit that would have a node below itself.
+    pub(super) fn check_moves(&mut self, space: SpaceNo, doc: DocId, edit: &Edit) -> Result<(), EngineError> {
+        let moved = edit.values.iter().find(|(name, _)| name == node::PARENT);
+        match moved.and_then(|(_, register)| node::read_move(register)) {
+            Some((to, _)) => self.check_move(space, doc, to.as_ref()),
+            None => Ok(()),
         }
     }
 

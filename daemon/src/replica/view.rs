@@ -72,8 +72,13 @@ impl View {
 
     /// A record.
     pub(super) fn record(&self, space: SpaceNo, log: u32, seq: u64) -> Result<Record> {
+        Ok(self.placed(space, log, seq)?.0)
+    }
+
+    /// A record, and its arrival.
+    pub(super) fn placed(&self, space: SpaceNo, log: u32, seq: u64) -> Result<(Record, u64)> {
         let log = self.mirror.names.log(log);
-        Ok(self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)?.0)
+        self.blocks.holding(&self.reader, space, log, seq)?.placed(seq)
     }
 
     fn complete(&self, space: SpaceNo, stored: Stored) -> Result<DocRow> {

@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 
 use quire_protocol::clock::Clock;
-use quire_protocol::id::{DeviceId, Incarnation, Space};
+use quire_protocol::id::{ChangeId, DeviceId, DocId, Incarnation, Space};
 use quire_protocol::identity::{DeviceCard, Scope};
 use quire_protocol::message::Credentials;
 use quire_protocol::shapes::model::{Answer, SynchronizationModel};
@@ -71,6 +71,13 @@ pub(in crate::engine) enum Command {
     },
     Remove {
         guid: String,
+        if_match: Option<String>,
+        reply: Reply<Option<ItemView>>,
+    },
+    Restore {
+        space: Space,
+        doc: DocId,
+        version: ChangeId,
         if_match: Option<String>,
         reply: Reply<Option<ItemView>>,
     },

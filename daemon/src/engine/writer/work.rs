@@ -52,6 +52,10 @@ pub(super) fn run(
         Command::Remove { guid, if_match, reply } => {
             react(reactions, reply, batch.remove(&guid, if_match.as_deref()), success)
         }
+        Command::Restore { space, doc, version, if_match, reply } => {
+            let done = batch.restore((&space, doc), version, if_match.as_deref());
+            react(reactions, reply, done, success)
+        }
         Command::Resolve { id, value, reply } => react(reactions, reply, batch.resolve(&id, &value), success),
         Command::PutMarkings { put, reply } => react(reactions, reply, batch.put_markings(&put), success),
         Command::Register { device, reply } => react(reactions, reply, batch.register(&device), success),

@@ -9,13 +9,16 @@ use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Parameter, Reply,
 pub const GROUP: Group = Group {
     name: "Markings",
     about: "Highlights, notes and bookmarks with their documented members at the top level.",
-    endpoints: &[&LIST, &READ, &PATCH, &REMOVE],
+    endpoints: &[&LIST, &READ, &PATCH, &REMOVE, &HISTORY, &RESTORE],
 };
 
 const MARKING: Body = Body::json(Schema::Kind(Kind::Marking));
 
 const SYNC_GUID: Parameter =
     Parameter::path("syncGuid", Form::Guid, "The marking's `syncGuid`, in any form.");
+
+const ACCOUNT: Parameter =
+    Parameter::query("account", Form::LONG, "Which, where two accounts have a marking of one guid.");
 
 const IF_MATCH: Parameter =
     Parameter::header("If-Match", "`*`, or the tags that the marking may still have for this to be done.");
@@ -57,7 +60,7 @@ pub const READ: Endpoint = Endpoint {
     description: "Removed ones too: their `SyncIsRemoved` is true.",
     parameters: &[
         SYNC_GUID,
-        Parameter::query("account", Form::LONG, "Which, where two accounts have a marking of one guid."),
+        ACCOUNT,
         Parameter::header("If-None-Match", "The tags of states that the caller has already."),
     ],
     request: None,
@@ -105,6 +108,70 @@ pub const REMOVE: Endpoint = Endpoint {
     ],
     auth: Auth::Bearer,
 };
+
+/// `GET /v1/markings/{syncGuid}/history`.
+pub const HISTORY: Endpoint = Endpoint {
+    verb: Verb::Get,
+    path: "/v1/markings/{syncGuid}/history",
+    summary: "What the marking said, and who said it",
+    description: "Newest first, in the order in which it became known here. A version names the members that it changed, \
+                  as they were then; what a fork had taken and was said again names no device.",
+    parameters: &[
+        SYNC_GUID,
+        ACCOUNT,
+        Parameter::query("limit", Form::Whole(1, 1_000), "How many at most; 100 if nothing is said."),
+        Parameter::query("after", Form::Text, "The `next` of the page before."),
+    ],
+    request: None,
+    responses: &[
+        Reply::new(200, "A page.", Body::json(Schema::Json("History", history))),
+        Reply::problem(400, "The query names something else, or a value is of another form."),
+        UNKNOWN,
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/markings/{syncGuid}/restore`.
+pub const RESTORE: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/markings/{syncGuid}/restore",
+    summary: "Has the marking say what it said at a version",
+    description: "An edit like any other, after all that is known here: it can be undone by another, and what is written \
+                  elsewhere at the same time stays.",
+    parameters: &[SYNC_GUID, ACCOUNT, IF_MATCH],
+    request: Some(Body::json(Schema::Json("Restore", restore))),
+    responses: &[
+        Reply::new(200, "The marking as it is now, on the disk. `ETag` names its state.", MARKING),
+        Reply::problem(400, "The body names no version."),
+        NOT_WRITER,
+        UNKNOWN,
+        CHANGED,
+    ],
+    auth: Auth::Bearer,
+};
+
+/// The schema of a history.
+pub(super) fn history() -> Value {
+    let text = |about: &str| json!({ "type": "string", "description": about });
+    json!({ "type": "object", "properties": {
+        "history": { "type": "array", "items": { "type": "object", "properties": {
+            "version": text("Names the version."),
+            "device": { "type": ["string", "null"], "description": "Whose it is, where that is known." },
+            "claimedAt": { "type": ["string", "null"], "description": "The author's clock then. It decides nothing." },
+            "buildsOn": { "type": "array", "items": text("A version that its author had seen.") },
+            "removed": { "type": "boolean", "description": "Whether it was removed then." },
+            "changed": { "type": "object", "description": "The members that it changed, as they were then." },
+        } } },
+        "next": { "type": ["string", "null"], "description": "Where the next page begins; null after the last." },
+    } })
+}
+
+/// The schema of what a restore asks for.
+pub(super) fn restore() -> Value {
+    json!({ "type": "object", "required": ["version"], "properties": {
+        "version": { "type": "string", "description": "A `version` of the history." },
+    } })
+}
 
 fn page() -> Value {
     json!({ "type": "object", "properties": {

@@ -3,13 +3,14 @@
 use quire_protocol::shapes::contract::NODE;
 use serde_json::{Value, json};
 
+use super::markings::{history, restore};
 use crate::http::endpoint::{Auth, Body, Endpoint, Form, Group, Parameter, Reply, Schema, Verb};
 
 /// The group.
 pub const GROUP: Group = Group {
     name: "Nodes of tenants",
     about: "Nodes with their documented members at the top level, and `removed`.",
-    endpoints: &[&LIST, &READ, &PATCH, &REMOVE],
+    endpoints: &[&LIST, &READ, &PATCH, &REMOVE, &HISTORY, &RESTORE],
 };
 
 const NODE_BODY: Body = Body::json(Schema::Json("Node", node));
@@ -101,6 +102,46 @@ pub const REMOVE: Endpoint = Endpoint {
     responses: &[
         Reply::new(200, "The node as it is now. `ETag` names its state.", NODE_BODY),
         Reply::problem(400, "If-Match cannot be read."),
+        UNKNOWN,
+        CHANGED,
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `GET /v1/nodes/{nodeId}/history`.
+pub const HISTORY: Endpoint = Endpoint {
+    verb: Verb::Get,
+    path: "/v1/nodes/{nodeId}/history",
+    summary: "What the node said, and who said it",
+    description: "Newest first, in the order in which it became known here. A version names the members that it changed, \
+                  as they were then; what a fork had taken and was said again names no device.",
+    parameters: &[
+        NODE_ID,
+        TENANT,
+        Parameter::query("limit", Form::Whole(1, 1_000), "How many at most; 100 if nothing is said."),
+        Parameter::query("after", Form::Text, "The `next` of the page before."),
+    ],
+    request: None,
+    responses: &[
+        Reply::new(200, "A page.", Body::json(Schema::Json("History", history))),
+        Reply::problem(400, "The query names something else, or a value is of another form."),
+        UNKNOWN,
+    ],
+    auth: Auth::Bearer,
+};
+
+/// `POST /v1/nodes/{nodeId}/restore`.
+pub const RESTORE: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/v1/nodes/{nodeId}/restore",
+    summary: "Has the node say what it said at a version",
+    description: "An edit like any other, after all that is known here: it can be undone by another, and what is written \
+                  elsewhere at the same time stays.",
+    parameters: &[NODE_ID, TENANT, IF_MATCH],
+    request: Some(Body::json(Schema::Json("Restore", restore))),
+    responses: &[
+        Reply::new(200, "The node as it is now, on the disk. `ETag` names its state.", NODE_BODY),
+        Reply::problem(400, "The body names no version, or the node would be below itself."),
         UNKNOWN,
         CHANGED,
     ],

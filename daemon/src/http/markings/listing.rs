@@ -31,7 +31,7 @@ pub(super) fn filter(uri: &Uri) -> Result<MarkingFilter, Problem> {
 }
 
 /// A whole number, when it is there.
-pub(super) fn number(asked: &BTreeMap<String, String>, name: &str) -> Result<Option<i64>, Problem> {
+pub(in crate::http) fn number(asked: &BTreeMap<String, String>, name: &str) -> Result<Option<i64>, Problem> {
     let read = |text: &String| text.parse().map_err(|_| bad(format!("`{name}` must be a whole number")));
     asked.get(name).map(read).transpose()
 }
