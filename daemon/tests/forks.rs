@@ -6,6 +6,8 @@ mod pair;
 
 #[path = "forks/family.rs"]
 mod family;
+#[path = "forks/finer.rs"]
+mod finer;
 #[path = "forks/stories.rs"]
 mod stories;
 

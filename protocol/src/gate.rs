@@ -226,8 +226,10 @@ fn check_past(doc: &Automerge, change: &Change) -> Result<(), Reason> {
     let past = Past::of(&all, change.deps()).ok_or(Reason::NotCausal)?;
     let own = all.iter().filter(|meta| meta.actor.to_bytes() == change.actor().as_slice());
     let last = own.map(|meta| meta.seq).max().unwrap_or(0);
+    // Also over what it depends on: an actor's changes follow each other, whatever else is taken away or comes.
     let causal = !change.deps().is_empty()
         && change.seq() == last + 1
+        && change.seq() == past.last_seq(change) + 1
         && change.start_op() == past.max_op + 1
         && past.has_all_of(change);
     causal.then_some(()).ok_or(Reason::NotCausal)
@@ -239,6 +241,8 @@ struct Past {
     max_op: u64,
     /// First and last counter of each change, by its author.
     operations: HashMap<Vec<u8>, Vec<(u64, u64)>>,
+    /// The last number of each author.
+    seqs: HashMap<Vec<u8>, u64>,
 }
 
 impl Past {
@@ -246,7 +250,7 @@ impl Past {
     fn of(all: &[ChangeMetadata<'_>], deps: &[ChangeId]) -> Option<Past> {
         let here: HashMap<ChangeHash, &ChangeMetadata<'_>> =
             all.iter().map(|meta| (meta.hash, meta)).collect();
-        let mut past = Past { max_op: 0, operations: HashMap::new() };
+        let mut past = Past { max_op: 0, operations: HashMap::new(), seqs: HashMap::new() };
         let (mut seen, mut todo) = (HashSet::new(), Vec::new());
         for dep in deps.iter().copied().map(hash) {
             past.max_op = here.get(&dep)?.max_op.max(past.max_op);
@@ -257,10 +261,16 @@ impl Past {
                 let meta = here.get(&name)?;
                 let by = past.operations.entry(meta.actor.to_bytes().to_vec()).or_default();
                 by.push((meta.start_op, meta.max_op));
+                let last = past.seqs.entry(meta.actor.to_bytes().to_vec()).or_default();
+                *last = meta.seq.max(*last);
                 todo.extend(meta.deps.iter().copied());
             }
         }
         Some(past)
+    }
+
+    fn last_seq(&self, change: &Change) -> u64 {
+        self.seqs.get(change.actor().as_slice()).copied().unwrap_or(0)
     }
 
     /// Whether everything that a change names is in its past, or its own.

@@ -87,6 +87,10 @@ pub const MAX_STATEMENTS_OF_ONE: usize = 512;
 /// the roster. A proof takes at most 19 KB, mostly less than one.
 pub const MAX_FORKS_OF_ONE: usize = 128;
 
+/// Proofs of one log after which nothing of it is good: a clone of a clone needs two, and each earlier one has all behind
+/// it said again.
+pub const MAX_FORKS_OF_LOG: usize = 4;
+
 /// Questions with which one doubt is settled: twice the digits of the longest log, with room. Who answers so many
 /// times without an end proves nothing.
 pub const MAX_RECOUNT: usize = 128;

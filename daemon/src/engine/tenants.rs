@@ -110,7 +110,7 @@ impl Engine {
         };
         let Some(state) = view.token(&space, token)? else { return Ok(None) };
         let to = Clock::from_anchor(&space, &state.to).unwrap_or_default();
-        if !view.mirror().clock(&space).includes(&to) {
+        if !view.mirror().clock(&space).includes(&view.mirror().capped(&space, to)) {
             // What is shown now would lack what no later window names.
             return Err(EngineError::Behind);
         }

@@ -17,8 +17,9 @@ impl Batch<'_, '_> {
         let mut why = None;
         self.rows.scan(&all, &all.end(), &mut |key, _| {
             let row = self.aside_row(space, Incarnation(sixteen(key, 53)), last_number(key))?;
+            // A twin of what is folded from another log is not set aside.
             why = row.map(|row| row.why);
-            Ok(ControlFlow::Break(()))
+            Ok(if why.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(why)
     }

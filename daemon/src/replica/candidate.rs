@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use quire_protocol::document::genesis;
-use quire_protocol::gate::Screened;
+use quire_protocol::gate::{Reason, Screened};
 use quire_protocol::id::{ChangeId, DocId, Incarnation, Space};
 
 use super::Batch;
@@ -36,6 +36,15 @@ pub(super) enum State {
     Forked,
     /// Set aside: it builds on what is behind a fork.
     Dependent,
+    /// Set aside by the gate for what was or was not folded before it: judged again with the rest.
+    Judged,
+}
+
+impl Candidate {
+    /// Whether anything is otherwise when it is to be this. A verdict alone is no reason to judge again.
+    pub(super) fn becomes(&self, state: State) -> bool {
+        self.state != state && (self.state, state) != (State::Judged, State::Folded)
+    }
 }
 
 impl State {
@@ -46,6 +55,7 @@ impl State {
             Some(Aside::BehindCut) => Some(State::Cut),
             Some(Aside::Forked) => Some(State::Forked),
             Some(Aside::DependsOnForked) => Some(State::Dependent),
+            Some(Aside::Gate(Reason::NotCausal | Reason::DependsOnSetAside)) => Some(State::Judged),
             Some(Aside::Gate(_) | Aside::UnknownRules) => None,
         }
     }
@@ -53,7 +63,7 @@ impl State {
     /// Why it is set aside, when it is.
     pub(super) fn why(self) -> Option<Aside> {
         match self {
-            State::Folded | State::Twin => None,
+            State::Folded | State::Twin | State::Judged => None,
             State::Cut => Some(Aside::BehindCut),
             State::Forked => Some(Aside::Forked),
             State::Dependent => Some(Aside::DependsOnForked),
@@ -70,7 +80,7 @@ impl Batch<'_, '_> {
     }
 
     /// Records of a document that are folded, and those that only the roster keeps from being so; what others build on
-    /// comes first.
+    /// comes first. Where logs forked, those also that the gate refused for what was here then.
     pub(super) fn candidates(
         &self,
         space: SpaceNo,
@@ -88,11 +98,14 @@ impl Batch<'_, '_> {
             asides.push((Incarnation(sixteen(key, 53)), last_number(key)));
             Ok(ControlFlow::Continue(()))
         })?;
+        let forks = self.replica.mirror.has_forks(&self.name_of(space)?);
         let mut waiting = Vec::new();
         for (log, seq) in asides {
             let number = self.replica.mirror.names.log_number(log);
             let state = State::of(self.aside_row(space, log, seq)?.map(|row| row.why));
-            if let (Some(number), Some(state)) = (number, state) {
+            if let (Some(number), Some(state)) =
+                (number, state.filter(|state| forks || *state != State::Judged))
+            {
                 waiting.extend(self.candidate(space, (log, number), seq, state)?);
             }
         }
@@ -129,6 +142,10 @@ impl Batch<'_, '_> {
         let admitted = |n: &usize| mirror.admitted(&name, candidates[*n].log).covers(candidates[*n].seq);
         let mut todo: Vec<usize> =
             (0..candidates.len()).filter(|n| states[*n] == State::Cut).filter(admitted).collect();
+        // What is said again builds on it too.
+        for n in lost(&states, &self.might_write(space, candidates)?) {
+            todo.extend(candidates[n].screened.deps().filter_map(|dep| by_name.get(&dep)));
+        }
         while let Some(n) = todo.pop() {
             let n = by_name.get(&candidates[n].screened.id()).copied().unwrap_or(n);
             if states[n] != State::Folded {
@@ -150,6 +167,12 @@ impl Batch<'_, '_> {
         let end = self.replica.mirror.good_end(space, one.log);
         if end.is_some_and(|end| one.seq > end) { State::Forked } else { State::Cut }
     }
+}
+
+/// Those that do not count for a fork alone.
+pub(super) fn lost(states: &[State], may: &[bool]) -> Vec<usize> {
+    let lost = |n: &usize| may[*n] && matches!(states[*n], State::Forked | State::Dependent);
+    (0..states.len()).filter(lost).collect()
 }
 
 /// Marks those that build on what is not there, and those that build on them.

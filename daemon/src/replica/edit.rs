@@ -79,7 +79,12 @@ impl Batch<'_, '_> {
             // Parts of a large value may still be in the open segment, where reading does not look.
             self.seal()?;
         }
-        let covered: Vec<bool> = row.changes.iter().map(|change| seen.covers(change)).collect();
+        let originals = self.originals((target.space, doc), &row)?;
+        let is_covered = |change: &ChangeRef| {
+            seen.covers(change)
+                || originals.get(&change.short).is_some_and(|of| of.iter().any(|c| seen.covers(c)))
+        };
+        let covered: Vec<bool> = row.changes.iter().map(is_covered).collect();
         if covered.iter().all(|covered| *covered) {
             let edit = self.diff(target.space, said, &row.projection);
             let base = row.projection.clone();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{Incarnation, Space};
 use quire_protocol::identity::Certificate;
-use quire_protocol::limits::{MAX_FORKS_OF_ONE, MAX_LOGS};
+use quire_protocol::limits::{MAX_FORKS_OF_LOG, MAX_FORKS_OF_ONE, MAX_LOGS};
 use quire_protocol::message::ShortHead;
 use quire_protocol::record::{Chain, Record, Seal, Segment, chain_start, chain_step};
 use quire_protocol::roster::{Branch, Fork, Ruling, Standing};
@@ -195,25 +195,29 @@ impl View {
 }
 
 impl Batch<'_, '_> {
-    /// Keeps the proof of a fork. Of one log the one that leaves least is kept, so that all keep the same.
+    /// Keeps the proof of a fork: one for each place where a log forked, the same everywhere, and of a log no more than
+    /// say that nothing of it is good.
     pub(super) fn keep_fork(&mut self, ruling: &Ruling, fork: &Fork) -> Result<bool> {
         self.keep_certificate(&fork.author)?;
         let mirror = &self.replica.mirror;
         let known =
             mirror.certificates.get(&fork.log()).is_some_and(|known| known.device == fork.author.device);
-        let (mut of_one, mut before) = (0, None);
+        let (mut of_one, mut of_log, mut same) = (0, 0, None);
         for (kept, other) in mirror.roster.forks().filter(|(_, other)| other.device() == fork.device()) {
             of_one += 1;
             if (&other.space, other.log()) == (&fork.space, fork.log()) {
-                before = Some((other.first, kept.id()));
+                of_log += 1;
+                if other.first == fork.first {
+                    same = Some(kept.id());
+                }
             }
         }
-        let less = before.is_none_or(|before| (fork.first, ruling.id()) < before);
-        let room = before.is_some() || of_one < MAX_FORKS_OF_ONE;
-        if !(known && less && room && mirror.standing.was_trusted(fork.device()) && ruling.holds()) {
+        let room = of_log < MAX_FORKS_OF_LOG && (of_log > 0 || of_one < MAX_FORKS_OF_ONE);
+        let wanted = same.map_or(room, |kept| ruling.id() < kept);
+        if !(known && wanted && mirror.standing.was_trusted(fork.device()) && ruling.holds()) {
             return Ok(false);
         }
-        if let Some((_, id)) = before {
+        if let Some(id) = same {
             self.rows.remove(&Key::of(Kind::Ruling).bytes(&id))?;
             Arc::make_mut(&mut self.replica.mirror.roster).rulings.retain(|kept| kept.id() != id);
         }

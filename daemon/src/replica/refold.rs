@@ -15,7 +15,7 @@ use quire_protocol::roster::{Admitted, Standing};
 use super::Batch;
 use super::bare::reference;
 use super::blocks::{Inflated, blocks_after};
-use super::candidate::{Candidate, State};
+use super::candidate::{Candidate, State, lost};
 use super::echo::echoes;
 use super::edit::Target;
 use crate::engine::EngineError;
@@ -24,7 +24,7 @@ use crate::store::rows::{Aside, ChangeRef, DocRow};
 use crate::store::{Result, StoreError};
 
 /// What folding a document anew came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Refolded {
     AsItWas,
     /// It says something else, and no record tells of it.
@@ -60,8 +60,13 @@ impl Batch<'_, '_> {
             let (Some(author), Some(name)) = (author, mirror.names.space(*space)) else { continue };
             let (old, new) =
                 (limit(before.admitted(author, name, *log)), limit(now.admitted(author, name, *log)));
-            let (from, to) = (old.min(new) + 1, old.max(new).min(head.seq));
-            if old != new && from <= to {
+            // What may be said again of a log that forked goes by what its author may.
+            let (once, since) =
+                (limit(before.entitled(author, name, *log)), limit(now.entitled(author, name, *log)));
+            let same = old == new && once == since;
+            let from = old.min(new).min(once).min(since) + 1;
+            let to = old.max(new).max(once).max(since).min(head.seq);
+            if !same && from <= to {
                 logs.push((*space, *log, (from, to)));
             }
         }
@@ -85,25 +90,36 @@ impl Batch<'_, '_> {
     }
 
     fn refold(&mut self, space: SpaceNo, doc: DocId) -> Result<Refolded> {
+        let (mut refolded, mut again) = self.refold_once(space, doc)?;
+        // What builds on a change that came back as itself comes back as itself too.
+        while again {
+            let (then, more) = self.refold_once(space, doc)?;
+            (refolded, again) = (refolded.max(then), more);
+        }
+        Ok(refolded)
+    }
+
+    /// Gives whether changes came back as themselves besides: seeds and echoes, from this log now.
+    fn refold_once(&mut self, space: SpaceNo, doc: DocId) -> Result<(Refolded, bool)> {
         let old = self.row(space, doc)?;
         let candidates = self.candidates(space, doc, old.as_ref())?;
         let states = self.states(space, doc, &candidates)?;
         let before = old.unwrap_or_default();
         let mut refolded = Refolded::AsItWas;
-        if candidates.iter().zip(&states).any(|(one, state)| one.state != *state) {
+        if candidates.iter().zip(&states).any(|(one, state)| one.becomes(*state)) {
             self.replica.documents.pop(&(space, doc));
             let (row, loaded) = self.fold_wanted((space, doc), &before, &candidates, &states)?;
             self.replace_row((space, doc), &before, row, loaded)?;
             refolded = Refolded::Silently;
         }
-        if states.iter().any(|state| matches!(state, State::Forked | State::Dependent)) {
-            let echoes = echoes(doc, &candidates, &states, &self.might_write(space, &candidates)?);
-            let written = self.write_echoes((space, doc), echoes, before.row_id)?;
-            if written > 0 || refolded != Refolded::AsItWas {
-                refolded = Refolded::Echoed;
-            }
+        let may = self.might_write(space, &candidates)?;
+        if lost(&states, &may).is_empty() {
+            return Ok((refolded, false));
         }
-        Ok(refolded)
+        let echoes = echoes(doc, &candidates, &states, &may);
+        let (written, themselves) = self.write_echoes((space, doc), echoes, before.row_id)?;
+        let is_told = written > 0 || refolded != Refolded::AsItWas;
+        Ok((if is_told { Refolded::Echoed } else { refolded }, themselves > 0))
     }
 
     fn fold_wanted(

@@ -105,7 +105,12 @@ impl Batch<'_, '_> {
         for guid in node_ids(&before.projection) {
             self.rows.remove(&by_guid(space, guid).doc(doc))?;
         }
-        self.move_edge((space, doc), said_parent(&before.projection).as_ref(), None)
+        self.move_edge((space, doc), said_parent(&before.projection).as_ref(), None)?;
+        if let Some(branch) = branches(&*self.rows, space)?.remove(&doc) {
+            self.move_edge((space, doc), branch.in_force.map(node_key).as_ref(), None)?;
+            self.rows.remove(&Key::of(Kind::Branch).space(space).doc(doc))?;
+        }
+        self.settle_tree(space, doc, None)
     }
 
     fn index_node(
@@ -117,6 +122,11 @@ impl Batch<'_, '_> {
         let known: BTreeSet<&str> = node_ids(before).collect();
         for guid in node_ids(&row.projection).filter(|guid| !known.contains(guid)) {
             self.rows.put(&by_guid(space, guid).doc(doc), &[])?;
+        }
+        let now: BTreeSet<&str> = node_ids(&row.projection).collect();
+        // An id never goes but with the change that gave it.
+        for guid in known.difference(&now) {
+            self.rows.remove(&by_guid(space, guid).doc(doc))?;
         }
         let (old, new) = (said_parent(before), said_parent(&row.projection));
         if old != new {

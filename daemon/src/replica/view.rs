@@ -124,15 +124,19 @@ impl View {
         let Some(clock) = clock else { return self.all(space, wanted, each) };
         let mut changed = HashSet::new();
         let mut order = Vec::new();
-        for (log, _) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
+        for (log, end) in self.mirror.clocks.get(space as usize).into_iter().flat_map(Clock::iter) {
+            if end <= clock.get(log) {
+                continue;
+            }
             blocks_after(&self.reader, space, log, clock.get(log), &mut |block| {
                 let block = Inflated::of(log, &block)?;
                 for (doc, seq) in block.docs() {
-                    if seq > clock.get(log) && wanted(doc) && changed.insert(doc) {
+                    if seq > clock.get(log) && seq <= end && wanted(doc) && changed.insert(doc) {
                         order.push(doc);
                     }
                 }
-                Ok(ControlFlow::Continue(()))
+                // What is behind the end of a forked log is no news.
+                Ok(if block.holds(end) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
         for doc in order {

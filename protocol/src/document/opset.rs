@@ -142,6 +142,7 @@ impl OpSet {
         let max_op = deps.iter().map(|at| self.changes[*at].change.max_op()).max()?;
         let written = |actor: Actor| self.changes.iter().any(|known| known.change.actor() == actor);
         let causal = change.seq() == self.last_seq(change.actor(), Changes::MAX) + 1
+            && change.seq() == self.last_seq(change.actor(), past) + 1
             && change.start_op() == max_op + 1
             && change.others().iter().all(|actor| written(*actor));
         causal.then_some(past)

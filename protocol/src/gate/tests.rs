@@ -120,6 +120,34 @@ fn foreign_automerge_documents_do_not_pass() {
 }
 
 #[test]
+fn an_actor_s_changes_follow_each_other() {
+    let made = creation(ID, LOG, None, color("red"));
+    let begun = load(ID, vec![made.raw().to_vec()]).unwrap();
+    let edit = |value: &str| Edit {
+        values: vec![("color".into(), Register::Text(value.into()))],
+        note: None,
+        life: Life::Keep,
+    };
+    let other = Incarnation([8; 16]);
+    let first = begun.write(ID, other, Base::Present, &edit("blue")).unwrap().changes.remove(0).1;
+    let second = crate::change::Change::make(crate::change::Draft {
+        actor: Actor::from(other.0),
+        seq: 2,
+        start_op: made.max_op() + 1,
+        deps: vec![made.id()],
+        ops: first.ops().to_vec(),
+    });
+    let second = screen(ID, other, RecordKind::CHANGE, second.raw()).unwrap();
+    for full in [false, true] {
+        let doc =
+            if full { Document::Full(Box::new(begun.full(ID).unwrap().into_owned())) } else { begun.clone() };
+        let both = admit(&doc, ID, &screen(ID, other, RecordKind::CHANGE, first.raw()).unwrap()).unwrap();
+        let verdict = admit(&both, ID, &second).err();
+        assert_eq!(verdict, Some(Reason::NotCausal), "the second had not seen the first; full: {full}");
+    }
+}
+
+#[test]
 fn a_conflict_settled_with_a_value_that_stands_passes() {
     let made = creation(ID, LOG, None, color("red"));
     let doc = load(ID, vec![made.raw().to_vec()]).unwrap();

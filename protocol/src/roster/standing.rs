@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Roster, RosterEntry, Saying, Scope, StatementId, Trust};
 use crate::id::{DeviceId, Incarnation, Space};
 use crate::identity::{DeviceCard, PublicKey, Rights};
+use crate::limits::MAX_FORKS_OF_LOG;
 
 /// Whose records of a log are folded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,14 +78,16 @@ impl Roster {
     }
 
     fn good_ends(&self) -> BTreeMap<(Space, Incarnation, DeviceId), u64> {
-        let mut ends = BTreeMap::new();
+        let mut all: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
         for (_, fork) in self.forks() {
             let (log, device, end) = (fork.log(), fork.device(), fork.good_end());
-            ends.entry((fork.space, log, device))
-                .and_modify(|least: &mut u64| *least = end.min(*least))
-                .or_insert(end);
+            all.entry((fork.space, log, device)).or_default().insert(end);
         }
-        ends
+        let least = |ends: BTreeSet<u64>| match ends.first() {
+            Some(least) if ends.len() < MAX_FORKS_OF_LOG => *least,
+            _ => 0,
+        };
+        all.into_iter().map(|(log, ends)| (log, least(ends))).collect()
     }
 
     fn expelled(&self, me: &DeviceCard, recovery: &BTreeSet<PublicKey>) -> BTreeSet<DeviceId> {

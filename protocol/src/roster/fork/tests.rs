@@ -121,3 +121,15 @@ fn the_nearest_fork_counts_for_everybody_whatever_came_first() {
     let standing = Roster { entries: Vec::new(), rulings: vec![forged] }.standing(&me, &BTreeSet::new());
     assert_eq!(standing.admitted(me.id(), &space(), LOG), Admitted::All);
 }
+
+#[test]
+fn a_log_that_forks_again_and_again_is_good_for_nothing() {
+    let author = key(1);
+    let me = DeviceCard::issue(&author, [1; 32], "author");
+    let proofs: Vec<Ruling> = (3..9).rev().map(|common| ruling(fork(common, &[90], &[80]), 2)).collect();
+    for (known, end) in [(1, 8), (2, 7), (3, 6), (4, 0), (5, 0), (6, 0)] {
+        let roster = Roster { entries: Vec::new(), rulings: proofs[..known].to_vec() };
+        let standing = roster.standing(&me, &BTreeSet::new());
+        assert_eq!(standing.good_end(me.id(), &space(), LOG), Some(end), "{known} proofs");
+    }
+}
