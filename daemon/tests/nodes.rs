@@ -1,19 +1,19 @@
 //! Nodes, tokens and messages against the engine, without sockets.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "nodes/forms.rs"]
+mod forms;
 mod pair;
+#[path = "nodes/windows.rs"]
+mod windows;
 
 use pair::{exchange, trust};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use quire_daemon::engine::{
     Engine, EngineError, ItemView, MessageAction, MessagePut, NodeFilter, NodeName, NodePut, TokenPut,
     WindowPage,
 };
 use quire_protocol::id::Space;
 use quire_protocol::node::NodeKey;
-use quire_protocol::shapes::contract::{NODE, json as contract_json};
-use quire_protocol::shapes::xml;
 use serde_json::{Map, Value, json};
 
 const TENANT: &str = "tenant:087a4be1-37eb-4c62-8484-39e603c2f6bd";
@@ -214,104 +214,6 @@ async fn moves_that_close_a_cycle_end_in_one_tree_and_the_lost_one_is_a_conflict
 }
 
 #[tokio::test]
-async fn a_window_never_changes_and_is_the_same_everywhere() {
-    let (a, b) = both().await;
-    for id in 0..7 {
-        put(&a, json!({"type": "t", "id": id.to_string(), "title": format!("t{id}")})).await;
-    }
-    let window = token(&a, None, false).await;
-    assert_eq!(page(&a, &window, 0, 100).total, 7);
-    put(&a, json!({"type": "t", "id": "3", "title": "later"})).await;
-    put(&a, json!({"type": "t", "id": "9", "title": "new"})).await;
-    a.remove_node(tenant(), NodeName::Key(NodeKey { ty: "t".into(), id: "4".into() }), None).await.unwrap();
-    exchange(&a, &b).await;
-    put(&b, json!({"type": "t", "id": "10", "title": "b"})).await;
-    let wanted = ["t0", "t1", "t2", "t3", "t4", "t5", "t6"];
-    for engine in [&a, &b] {
-        let pages: Vec<WindowPage> = (0..3).map(|n| page(engine, &window, 3 * n, 3)).collect();
-        assert_eq!(pages.iter().map(|page| page.nodes.len()).collect::<Vec<_>>(), [3, 3, 1]);
-        let mut seen: Vec<&str> = pages.iter().flat_map(titles).collect();
-        seen.sort_unstable();
-        assert_eq!(seen, wanted);
-        assert!(pages[0].removed.is_empty());
-        let again = page(engine, &window, 0, 3);
-        assert_eq!(again.nodes, pages[0].nodes);
-    }
-    assert_eq!(page(&a, &window, 0, 7).nodes, page(&b, &window, 0, 7).nodes, "in the same order");
-}
-
-#[tokio::test]
-async fn anchors_say_what_is_missing_wherever_they_are_shown() {
-    let (a, b) = both().await;
-    put(&a, json!({"type": "t", "id": "1", "title": "1"})).await;
-    exchange(&a, &b).await;
-    for short in [false, true] {
-        let here = token(&a, None, short).await;
-        assert_eq!(anchor(&here).len() == 16, short);
-        exchange(&a, &b).await;
-        let nothing = token(&b, Some(anchor(&here)), false).await;
-        assert_eq!(page(&b, &nothing, 0, 9).total, 0, "b has what a had");
-        let title = format!("b{short}");
-        put(&b, json!({"type": "t", "id": "b", "title": title})).await;
-        let ahead = token(&b, Some(anchor(&here)), false).await;
-        assert_eq!(titles(&page(&b, &ahead, 0, 9)), [title.as_str()]);
-        // a has not heard of what this anchor covers: it has nothing to add, and promises no more than it has.
-        let behind = token(&a, Some(anchor(&ahead)), false).await;
-        assert_eq!(page(&a, &behind, 0, 9).total, 0);
-        exchange(&b, &a).await;
-        let caught_up = token(&a, Some(anchor(&behind)), false).await;
-        assert_eq!(titles(&page(&a, &caught_up, 0, 9)), [title.as_str()]);
-    }
-    for none in [None, Some(""), Some("sample string 9"), Some("0000000000000000"), Some("ffff")] {
-        let whole = token(&a, none, false).await;
-        assert_eq!(page(&a, &whole, 0, 9).total, 2, "{none:?}");
-        assert_eq!(whole["requestedAnchorHex"], json!(none), "as it came");
-    }
-}
-
-#[tokio::test]
-async fn what_went_is_said_and_what_came_and_went() {
-    let a = Engine::in_memory("a").unwrap();
-    put(&a, json!({"type": "t", "id": "1", "nodeId": guid(1)})).await;
-    let before = token(&a, None, false).await;
-    a.remove_node(tenant(), NodeName::Guid(guid(1)), None).await.unwrap();
-    let after = token(&a, Some(anchor(&before)), false).await;
-    let page = page(&a, &after, 0, 9);
-    assert_eq!((page.nodes.len(), page.total, page.removed), (0, 0, vec![guid(1)]));
-}
-
-#[tokio::test]
-async fn a_token_is_kept_as_it_is_and_the_last_one_is_known() {
-    let dir = tempfile::tempdir().unwrap();
-    let a = Engine::open(dir.path(), "a").unwrap();
-    let sent =
-        object(json!({"syncTokenId": guid(9), "userId": guid(1), "applicationId": guid(2), "options": "x"}));
-    let ask = |sent: Map<String, Value>| TokenPut {
-        space: tenant(),
-        sent,
-        fresh: guid(8),
-        now: NOW.into(),
-        short: false,
-    };
-    let first = a.put_token(ask(sent.clone())).await.unwrap();
-    put(&a, json!({"type": "t", "id": "1"})).await;
-    assert_eq!(a.put_token(ask(sent.clone())).await.unwrap(), first);
-    let mut other = sent.clone();
-    other.insert("options".into(), json!("y"));
-    assert!(matches!(a.put_token(ask(other.clone())).await, Err(EngineError::Taken(_))));
-    other.insert("syncTokenId".into(), json!(guid(10)));
-    let last = a.put_token(ask(other)).await.unwrap();
-    a.stop().await;
-    drop(a);
-    let a = Engine::open(dir.path(), "a").unwrap();
-    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), Some(last));
-    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(3)).unwrap(), None);
-    assert_eq!(page(&a, &first, 0, 9).total, 0);
-    assert!(a.window_page(Some(&tenant()), &guid(77), 0, 9).unwrap().is_none());
-    assert!(a.window_page(None, &guid(9), 0, 9).unwrap().is_some());
-}
-
-#[tokio::test]
 async fn a_message_is_done_once() {
     let a = Engine::in_memory("a").unwrap();
     let message = |sequence: i64, action| MessagePut {
@@ -372,149 +274,6 @@ async fn large_values_and_long_names_travel_whole() {
 }
 
 #[tokio::test]
-async fn a_window_shows_the_middle_of_a_long_history() {
-    let (a, b) = both().await;
-    let mut windows = Vec::new();
-    for n in 0..100 {
-        put(&a, json!({"type": "t", "id": "1", "title": n.to_string()})).await;
-        if n % 30 == 10 {
-            windows.push((n.to_string(), token(&a, None, false).await));
-        }
-    }
-    exchange(&a, &b).await;
-    for (title, token) in &windows {
-        for engine in [&a, &b] {
-            assert_eq!(titles(&page(engine, token, 0, 9)), [title.as_str()]);
-        }
-    }
-}
-
-/// A value as the form without objects and arrays in `props` carries it.
-fn as_xml_carries(value: &Value) -> Value {
-    match value {
-        Value::Object(members) if members.is_empty() => value.clone(),
-        Value::Array(_) | Value::Object(_) => Value::from(value.to_string()),
-        other => other.clone(),
-    }
-}
-
-fn any_value() -> impl Strategy<Value = Value> {
-    let text = prop_oneof!["[ -~]{0,12}", "[\\x00-\\x1f\\r\\n\\t<>&\"']{0,6}", ".{0,8}"];
-    let leaf = prop_oneof![
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_filter("finite", |float| float.is_finite()).prop_map(Value::from),
-        text.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("[a-z\\x1F]{0,3}", inner, 0..3)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-fn any_node() -> impl Strategy<Value = Map<String, Value>> {
-    let text = || prop::option::of(".{0,10}");
-    let props = prop::collection::btree_map(".{0,6}", any_value(), 0..5);
-    let refs = prop::collection::btree_map(".{0,6}", (".{1,4}", ".{1,4}"), 0..3);
-    (text(), props, refs, any::<bool>(), prop::option::of((".{1,4}", ".{1,4}"))).prop_map(
-        |(title, props, refs, cleanup, parent)| {
-            let refs: Map<String, Value> =
-                refs.into_iter().map(|(name, (ty, id))| (name, json!({"type": ty, "id": id}))).collect();
-            let props: Map<String, Value> = props.into_iter().collect();
-            let (parent_type, parent_id) = parent.unzip();
-            object(json!({
-                "type": "t", "parentType": parent_type, "parentId": parent_id, "title": title,
-                "props": props, "refs": refs, "subjectToCleanup": cleanup,
-                "createdDateUtc": "2026-01-21T16:24:10.7944316+00:00", "updatedDateUtc": "2026-01-21T16:24:10.7944316+00:00",
-            }))
-        },
-    )
-}
-
-/// What is left of a node when it has been through both forms, a document, another device, and back.
-async fn around(
-    a: &Engine,
-    b: &Engine,
-    sent: &Map<String, Value>,
-) -> (Map<String, Value>, Map<String, Value>) {
-    let id = sent["id"].as_str().unwrap();
-    put(a, Value::Object(sent.clone())).await;
-    exchange(a, b).await;
-    let there = object(named(b, "t", id));
-    let told = contract_json::write(&NODE, &there);
-    assert_eq!(contract_json::read(&NODE, told).unwrap(), there, "JSON loses nothing");
-    let carried = xml::read(&NODE, &xml::write(&NODE, &there)).unwrap();
-    // Posted back as a client of that form would, it is no edit: not even of what the form cannot carry.
-    let clock = b.clock(&tenant());
-    let back = NodePut { textual: true, ..node(Value::Object(carried.clone())) };
-    assert_eq!(b.put_node(back).await.unwrap().members, there);
-    assert_eq!(b.clock(&tenant()), clock);
-    (there, carried)
-}
-
-#[test]
-fn any_node_comes_back_from_both_forms_a_document_and_another_device() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (a, b) = runtime.block_on(both());
-    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
-    let count = std::cell::Cell::new(0);
-    let done = runner.run(&any_node(), |mut sent| {
-        count.set(count.get() + 1);
-        sent.insert("id".into(), count.get().to_string().into());
-        let (there, carried) = runtime.block_on(around(&a, &b, &sent));
-        for (name, value) in &sent {
-            prop_assert_eq!(&there[name], value, "{}", name);
-        }
-        let props = sent["props"].as_object().unwrap();
-        let wanted: Map<String, Value> = props.iter().map(|(k, v)| (k.clone(), as_xml_carries(v))).collect();
-        prop_assert_eq!(&carried["props"], &Value::Object(wanted));
-        prop_assert_eq!(&carried["refs"], &sent["refs"]);
-        prop_assert_eq!(&carried["title"], &sent["title"]);
-        Ok(())
-    });
-    if let Err(failure) = done {
-        panic!("{failure}\n{runner}");
-    }
-}
-
-#[tokio::test]
-async fn a_window_begins_where_its_anchor_stood_when_it_was_made() {
-    let (a, b) = both().await;
-    put(&a, json!({"type": "t", "id": "1", "title": "1"})).await;
-    let first = token(&a, None, true).await;
-    // b has not heard of that short anchor: it means that nothing is had, and goes on meaning that.
-    let unknown = token(&b, Some(anchor(&first)), false).await;
-    exchange(&b, &a).await;
-    for (engine, total) in [(&b, 0), (&a, 0)] {
-        assert_eq!(page(engine, &unknown, 0, 9).total, total);
-    }
-    exchange(&a, &b).await;
-    put(&b, json!({"type": "t", "id": "2", "title": "2"})).await;
-    let known = token(&b, Some(anchor(&first)), false).await;
-    assert_eq!(titles(&page(&b, &known, 0, 9)), ["2"]);
-}
-
-#[tokio::test]
-async fn a_token_id_is_one_tenants() {
-    let a = Engine::in_memory("a").unwrap();
-    let ask = |space: Space| TokenPut {
-        space,
-        sent: object(json!({"syncTokenId": guid(9)})),
-        fresh: guid(8),
-        now: NOW.into(),
-        short: false,
-    };
-    a.put_token(ask(tenant())).await.unwrap();
-    let other = Space::parse(&format!("tenant:{}", guid(3))).unwrap();
-    assert!(matches!(a.put_token(ask(other)).await, Err(EngineError::Taken(_))));
-}
-
-#[tokio::test]
 async fn settling_with_an_object_leaves_its_members_to_merge() {
     let (a, b) = both().await;
     put(&a, json!({"type": "t", "id": "1", "props": {"a": 0}})).await;
@@ -558,45 +317,6 @@ async fn an_edit_of_a_removed_node_leaves_it_removed_unless_it_says_so() {
     let left = a.patch_node(name.clone(), edit(false), None).await.unwrap().unwrap();
     assert!(left.removed && left.members["title"] == "x");
     assert!(!a.patch_node(name, edit(true), None).await.unwrap().unwrap().removed);
-}
-
-#[tokio::test]
-async fn the_last_thousand_tokens_are_known() {
-    let a = Engine::in_memory("a").unwrap();
-    let ask = |user: u8| TokenPut {
-        space: tenant(),
-        sent: object(json!({"userId": guid(user), "applicationId": guid(2)})),
-        fresh: uuid::Uuid::new_v4().to_string(),
-        now: NOW.into(),
-        short: false,
-    };
-    let first = a.put_token(ask(1)).await.unwrap();
-    for _ in 1..1000 {
-        a.put_token(ask(7)).await.unwrap();
-    }
-    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), Some(first));
-    a.put_token(ask(7)).await.unwrap();
-    assert_eq!(a.last_token(&tenant(), &guid(1), &guid(2)).unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_window_that_is_not_all_here_is_not_shown() {
-    let [a, b, c] = ["a", "b", "c"].map(|name| Engine::in_memory(name).unwrap());
-    for (one, other) in [(&a, &b), (&a, &c), (&b, &c)] {
-        trust(one, other).await;
-    }
-    put(&c, json!({"type": "t", "id": "1", "title": "1"})).await;
-    exchange(&c, &a).await;
-    let made = token(&a, None, false).await;
-    let own = a.mirror().log;
-    let segments = a.fetch(&tenant(), &a.clock(&Space::account(0)).unwrap_or_default(), 1 << 30).unwrap();
-    let of_token = segments.into_iter().filter(|(log, _)| *log == own);
-    let of_token: Vec<_> = of_token.map(|(log, bytes)| (tenant(), log, bytes)).collect();
-    b.ingest(a.card().id(), of_token).await.unwrap();
-    let early = b.window_page(Some(&tenant()), id(&made), 0, 9);
-    assert!(matches!(early, Err(EngineError::Behind)), "{early:?}");
-    exchange(&a, &b).await;
-    assert_eq!(titles(&page(&b, &made, 0, 9)), ["1"]);
 }
 
 #[tokio::test]

@@ -12,19 +12,21 @@
 
 mod doubt;
 mod flight;
+mod link;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::Clock;
 use crate::id::{Incarnation, Space};
-use crate::limits::{FETCH, MAX_LOGS, MAX_SPACES, WINDOW};
-use crate::message::{
-    Credentials, Greeting, LogName, Message, Progress, SegmentMessage, ShortHead, WIRE_VERSION,
-};
+use crate::limits::{MAX_LOGS, MAX_SPACES};
+use crate::message::{Credentials, Greeting, LogName, Message, Progress, SegmentMessage, WIRE_VERSION};
 use crate::record::Segment;
 pub use doubt::Compared;
 use doubt::Search;
-use flight::{Flight, Flights};
+use flight::Flight;
+use link::Link;
+pub use step::{Input, Output};
 
 /// Milliseconds on any clock that only goes forward.
 pub type Millis = u64;
@@ -34,154 +36,6 @@ pub const PING_AFTER: Millis = 15_000;
 
 /// A peer that gives no sign of life for this long is gone: a cable was pulled, a lid was closed.
 pub const SILENT_FOR: Millis = 40_000;
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// A message came.
-    Received(Message),
-    /// This store's own clocks of spaces that the peer may read: at the beginning, and after each commit.
-    Committed(Vec<(Space, Clock)>),
-    /// The answer to [`Output::Fetch`]: encoded segments in order of arrival; empty when there are none.
-    Fetched {
-        /// Of which space.
-        space: Space,
-        /// Log and bytes of each.
-        segments: Vec<(Incarnation, Vec<u8>)>,
-    },
-    /// A segment that [`Output::Ingest`] named is on disk; also when it was there before.
-    Ingested {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// The log is here up to this record.
-        seq: u64,
-    },
-    /// A segment that [`Output::Ingest`] named cannot be taken.
-    Refused {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// The log is here up to this record.
-        seq: u64,
-    },
-    /// The answer to [`Output::Heads`].
-    Heads {
-        /// Of which space.
-        space: Space,
-        /// The ends of its logs.
-        heads: Vec<ShortHead>,
-    },
-    /// The peer's log is not the one that is here: they differ at record `at` or before it.
-    Doubt {
-        /// Of which space.
-        space: Space,
-        /// Which log.
-        log: Incarnation,
-        /// Where.
-        at: u64,
-    },
-    /// The answer to [`Output::Branch`]: a segment as it is kept, empty when there is none.
-    Branch {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// Behind which record.
-        after: u64,
-        /// Encoded.
-        segment: Vec<u8>,
-    },
-    /// The answer to [`Output::Compare`].
-    Compared {
-        /// Behind which record.
-        after: u64,
-        /// What came out.
-        compared: Compared,
-    },
-    /// This side's credentials for the peer changed.
-    Credentials(Credentials),
-    /// Time went by.
-    Tick,
-}
-
-/// What is to be done, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    /// Send this.
-    Send(Message),
-    /// Read segments that `after` does not cover, about `bytes` of them.
-    Fetch {
-        /// Of which space.
-        space: Space,
-        /// What the peer has or is being sent.
-        after: Clock,
-        /// How much to read.
-        bytes: usize,
-    },
-    /// Verify and keep this segment, then say [`Input::Ingested`] or [`Input::Refused`].
-    Ingest {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// Encoded.
-        segment: Vec<u8>,
-    },
-    /// Keep these, then say [`Input::Committed`] again: more spaces may be shared now.
-    Learn(Credentials),
-    /// Read the ends of the logs of this space, as the peer may know them.
-    Heads {
-        /// Which space.
-        space: Space,
-    },
-    /// Compare the ends of the peer's logs with those that are here, and say [`Input::Doubt`] of each that has the same
-    /// number with another chain.
-    CompareHeads {
-        /// Of which space.
-        space: Space,
-        /// The peer's.
-        heads: Vec<ShortHead>,
-    },
-    /// Read what follows a record of a log, as it is kept.
-    Branch {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// Behind which record.
-        after: u64,
-    },
-    /// Compare a segment of the peer with the records that are here, and keep the proof when the log forked.
-    Compare {
-        /// Of which space.
-        space: Space,
-        /// Of which log.
-        log: Incarnation,
-        /// Behind which record.
-        after: u64,
-        /// Encoded.
-        segment: Vec<u8>,
-    },
-    /// The peer shares this space and has this much of it on its disk.
-    PeerHas {
-        /// Which space.
-        space: Space,
-        /// Up to where.
-        clock: Clock,
-    },
-    /// The peer will not take a log of ours or of others.
-    PeerRefuses {
-        /// Of which space.
-        space: Space,
-        /// Which log.
-        log: Incarnation,
-    },
-    /// End the session, for this reason.
-    Close(&'static str),
-}
 
 /// One session with one peer.
 pub struct Session {
@@ -205,29 +59,6 @@ pub struct Session {
     comparing: bool,
     /// The peer's questions that were answered.
     answers: usize,
-}
-
-/// One space within the session.
-#[derive(Default)]
-struct Link {
-    /// Number under which this side named the space.
-    mine: Option<u32>,
-    /// Number under which the peer named it.
-    theirs: Option<u32>,
-    /// What this store has.
-    own: Clock,
-    /// What the peer has, or is being sent.
-    sent: Clock,
-    /// What the peer's disk has.
-    acked: Clock,
-    /// Logs the peer will not take.
-    refused: Vec<Incarnation>,
-    /// Logs of which the peer refused what crossed credentials on their way: sent again once all of it is answered.
-    paused: BTreeSet<Incarnation>,
-    fetching: bool,
-    /// Nothing more was found although clocks differ; wait for the next commit.
-    dry: bool,
-    in_flight: Flights,
 }
 
 impl Session {
@@ -490,35 +321,6 @@ impl Session {
             out.push(Output::Send(Message::Segment(SegmentMessage { space: number, log, segment })));
         }
         link.pump(&space, out);
-    }
-}
-
-impl Link {
-    /// True for a log of which nothing is sent now.
-    fn withholds(&self, log: Incarnation) -> bool {
-        self.refused.contains(&log) || self.paused.contains(&log)
-    }
-
-    /// Has a paused log sent again from where the peer has it, once all that was on its way is answered.
-    fn go_on_with(&mut self, log: Incarnation) {
-        if !self.in_flight.concern(log) && self.paused.remove(&log) {
-            self.sent.cap(log, self.acked.get(log));
-            self.dry = false;
-        }
-    }
-
-    /// Asks for more to send, when both sides share the space and the peer lacks something.
-    fn pump(&mut self, space: &Space, out: &mut Vec<Output>) {
-        let shared = self.mine.is_some() && self.theirs.is_some();
-        let lacking = self.own.iter().any(|(log, seq)| seq > self.sent.get(log) && !self.withholds(log));
-        if shared && lacking && !self.fetching && !self.dry && self.in_flight.bytes() < WINDOW {
-            self.fetching = true;
-            let mut after = self.sent.clone();
-            for log in self.refused.iter().chain(&self.paused) {
-                after.advance(*log, self.own.get(*log));
-            }
-            out.push(Output::Fetch { space: space.clone(), after, bytes: FETCH });
-        }
     }
 }
 

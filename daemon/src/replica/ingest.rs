@@ -63,6 +63,11 @@ impl Batch<'_, '_> {
         log: Incarnation,
         encoded: &[u8],
     ) -> Result<Ingested> {
+        if !self.replica.mirror.rights(peer, space).allow(Rights::READ) {
+            // Before anything is looked up: neither the answer nor its time tells whether the space is here.
+            let refused = Some("the sender does not share this space".into());
+            return Ok(Ingested { space: space.clone(), log, seq: 0, refused });
+        }
         let known = self.replica.mirror.names.space_number(space);
         let have = known.map_or(0, |number| self.head(number, log).seq);
         let done = |seq, refused| Ingested { space: space.clone(), log, seq, refused };
@@ -79,7 +84,7 @@ impl Batch<'_, '_> {
             let reason = format!("the log forked behind record {end}");
             return Ok(done(end, Some(Refusal { reason, doubt: false })));
         }
-        match self.examine(peer, space, log, encoded, have) {
+        match self.examine(space, log, encoded, have) {
             Ok(examined) => {
                 let (number, hi) = (self.space(space)?, examined.segment.hi());
                 self.take(number, log, examined, encoded)?;
@@ -92,16 +97,12 @@ impl Batch<'_, '_> {
     /// Everything that can be said of a segment before it is kept.
     fn examine(
         &mut self,
-        peer: DeviceId,
         space: &Space,
         log: Incarnation,
         encoded: &[u8],
         have: u64,
     ) -> Result<Examined, Refusal> {
         let mirror = &self.replica.mirror;
-        if !mirror.rights(peer, space).allow(Rights::READ) {
-            return Err("the sender does not share this space".into());
-        }
         let author = self.replica.author(log).ok_or_else(|| Refusal::from("its author is not known here"))?;
         if mirror.standing.admitted(author.device(), space, log) == Admitted::Never {
             return Err("its author may not write to this space".into());

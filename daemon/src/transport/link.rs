@@ -4,16 +4,16 @@
 //! from the socket while the disk or the peer lags, so the peer is slowed by TCP itself. A commit goes from
 //! the engine's event to the socket without a timer and without another task between.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::pin::Pin;
+mod ingesting;
+mod sharing;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quire_protocol::clock::Clock;
 use quire_protocol::id::{DeviceId, Incarnation, Space};
-use quire_protocol::identity::Rights;
-use quire_protocol::message::{Credentials, Message, ShortHead};
-use quire_protocol::record as signed;
+use quire_protocol::message::{Message, ShortHead};
 use quire_protocol::session::{Input, Millis, Output, Session};
 use thiserror::Error;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -22,19 +22,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::outgoing::Outgoing;
 use crate::channel::{Channel, ChannelError, ChannelReceiver, ChannelSender};
-use crate::engine::{Engine, EngineError, Event, Ingested, PeerRecord, Refusal};
-
-/// Bytes of segments handed to the engine at once, and that wait while it writes: enough that one sync
-/// serves many segments, little enough that a slow peer's memory is not felt.
-const INGEST_BYTES: usize = 1024 * 1024;
-
-/// Segments handed to the engine at once. A segment of few bytes may hold 64 KiB, and all of a call is
-/// checked in one turn of the writer, for which apps wait.
-const INGEST_SEGMENTS: usize = 64;
-
-/// Records handed to the engine at once, but for the last segment's: those that are set aside or of few bytes come
-/// 128 a segment, and each costs its rows.
-const INGEST_RECORDS: u64 = 2048;
+use crate::engine::{Engine, EngineError, Event, Ingested, PeerRecord};
+use ingesting::{INGEST_BYTES, Ingesting, finished};
 
 /// Bytes that wait for the socket before nothing more is read from the store.
 const FETCH_WHILE_BELOW: usize = 512 * 1024;
@@ -43,9 +32,6 @@ const FETCH_WHILE_BELOW: usize = 512 * 1024;
 /// could pile up acknowledgements otherwise. Above what fetching alone can reach, or two peers that send
 /// at once would wait for each other.
 const READ_WHILE_BELOW: usize = 4 * 1024 * 1024;
-
-/// How long a removed peer may take to read that it was.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a session ended.
 #[derive(Debug, Error)]
@@ -100,7 +86,6 @@ pub async fn run(
 enum Never {}
 
 type Segment = (Space, Incarnation, Vec<u8>);
-type Ingesting = Pin<Box<dyn Future<Output = Result<Vec<Ingested>, EngineError>> + Send>>;
 
 struct Fetch {
     space: Space,
@@ -266,63 +251,6 @@ impl Link {
         }
     }
 
-    /// Reads trust, credentials and clocks from the engine, whatever was missed.
-    async fn look_anew(&mut self) -> Result<(), End> {
-        self.still_trusted()?;
-        if self.engine.forks() != self.forks {
-            return Err(End::ForkFound);
-        }
-        self.access = None;
-        let credentials = self.engine.credentials_for(self.peer);
-        self.give(Input::Credentials(credentials)).await?;
-        let clocks = self.share_anew()?;
-        self.give(Input::Committed(clocks)).await
-    }
-
-    /// Tells a peer that it was removed, so that its owner learns why it hears nothing more; the session ends in any
-    /// case, so it matters little whether it arrives.
-    async fn say_farewell(&mut self) {
-        if let Some(credentials) = self.engine.farewell_to(self.peer) {
-            // Nothing else goes out to it any more.
-            self.outgoing.take();
-            self.outgoing.push(Message::Credentials(credentials));
-            let last = self.outgoing.take();
-            let sent = tokio::time::timeout(FAREWELL, self.sender.send_batch(&last)).await;
-            tracing::debug!(peer = %self.peer, told = sent.is_ok(), "the peer was removed");
-            // What it still says is read to the end: closing before would take the last word back.
-            let read = async { while let Ok(Some(_)) = self.receiver.recv().await {} };
-            let _ = tokio::time::timeout(FAREWELL, read).await;
-        }
-    }
-
-    fn still_trusted(&self) -> Result<(), End> {
-        let trusted = self.engine.device_of(&self.key) == Some(self.peer);
-        if trusted { Ok(()) } else { Err(End::Removed) }
-    }
-
-    /// The clocks that the peer may see now. A session cannot take a space back, so it ends when one is gone.
-    fn share_anew(&mut self) -> Result<Vec<(Space, Clock)>, End> {
-        let clocks = self.engine.clocks_for(self.peer);
-        let now: BTreeSet<Space> = clocks.iter().map(|(space, _)| space.clone()).collect();
-        let gone: Vec<Space> = self.shared.difference(&now).cloned().collect();
-        if !gone.iter().all(|space| self.may_share(space)) {
-            return Err(End::RightsChanged);
-        }
-        self.shared.extend(now);
-        Ok(clocks)
-    }
-
-    /// Whether the peer may read a space, also one of which nothing is here yet.
-    fn may_share(&mut self, space: &Space) -> bool {
-        if self.access.is_none() {
-            self.access = self.engine.peers().into_iter().find(|record| record.card.id() == self.peer);
-        }
-        self.access.as_ref().is_some_and(|record| {
-            let granted = |(name, rights): &(Space, Rights)| name == space && rights.allow(Rights::READ);
-            record.everything || record.spaces.iter().any(granted)
-        })
-    }
-
     async fn give(&mut self, input: Input) -> Result<(), End> {
         let outputs = self.session.handle(input, self.now());
         self.perform_all(outputs).await
@@ -412,75 +340,6 @@ impl Link {
         Ok(())
     }
 
-    async fn learn(&mut self, credentials: Credentials) -> Result<Input, End> {
-        self.engine.learn(credentials).await?;
-        self.still_trusted()?;
-        if self.engine.forks() != self.forks {
-            return Err(End::ForkFound);
-        }
-        self.access = None;
-        Ok(Input::Committed(self.share_anew()?))
-    }
-
-    /// A space that the peer shares and that is not here yet is answered with an empty clock, which asks
-    /// for all of it. One that the peer may not read is not answered at all.
-    fn peer_has(&mut self, space: Space, clock: Clock) -> Option<Input> {
-        let known = self.shared.contains(&space);
-        if !known && !self.may_share(&space) {
-            return None;
-        }
-        let fresh = self.heard_of.insert(space.clone());
-        self.engine.peer_has(self.peer, &space, clock, fresh);
-        if known {
-            return None;
-        }
-        self.shared.insert(space.clone());
-        let own = self.engine.clock(&space).unwrap_or_default();
-        Some(Input::Committed(vec![(space, own)]))
-    }
-
-    /// Hands over what has arrived, unless the engine still writes what arrived before.
-    fn ingest(&mut self) {
-        if self.ingesting.is_some() || self.arrived.is_empty() {
-            return;
-        }
-        let (engine, peer) = (self.engine.clone(), self.peer);
-        let rest = self.arrived.split_off(one_turn(&self.arrived));
-        let segments = std::mem::replace(&mut self.arrived, rest);
-        self.arrived_bytes = self.arrived.iter().map(|(_, _, segment)| segment.len()).sum();
-        self.ingesting = Some(Box::pin(async move { engine.ingest(peer, segments).await }));
-    }
-
-    async fn ingested(&mut self, done: Vec<Ingested>) -> Result<(), End> {
-        self.ingesting = None;
-        self.sender_has(&done);
-        for Ingested { space, log, seq, refused } in done {
-            let input = match refused {
-                None => Input::Ingested { space, log, seq },
-                Some(Refusal { reason, doubt }) => {
-                    tracing::debug!(peer = %self.peer, %space, %log, seq, reason, "a segment was refused");
-                    if doubt {
-                        self.give(Input::Doubt { space: space.clone(), log, at: seq }).await?;
-                    }
-                    Input::Refused { space, log, seq }
-                }
-            };
-            self.give(input).await?;
-        }
-        Ok(())
-    }
-
-    /// Nothing is sent before it is on the sender's disk, so the peer has what it sent.
-    fn sender_has(&self, done: &[Ingested]) {
-        let mut clocks: BTreeMap<&Space, Clock> = BTreeMap::new();
-        for taken in done.iter().filter(|taken| taken.refused.is_none()) {
-            clocks.entry(&taken.space).or_default().advance(taken.log, taken.seq);
-        }
-        for (space, clock) in clocks {
-            self.engine.peer_has(self.peer, space, clock, false);
-        }
-    }
-
     /// Seals what waits and gives the socket what it takes now; the rest leaves in [`next`](Self::next).
     async fn send(&mut self) -> Result<(), End> {
         while self.outgoing.bytes() > 0 {
@@ -501,24 +360,5 @@ impl Link {
 
     fn now(&self) -> Millis {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(Millis::MAX)
-    }
-}
-
-/// How many of these segments are checked in one turn of the writer.
-fn one_turn(arrived: &[Segment]) -> usize {
-    let mut records = 0;
-    let fits = |(_, _, segment): &&Segment| {
-        let before = records;
-        records += signed::Segment::range(segment).map_or(1, |(lo, hi)| hi - lo + 1);
-        before < INGEST_RECORDS
-    };
-    arrived.iter().take(INGEST_SEGMENTS).take_while(fits).count()
-}
-
-/// The engine's answer; never, while it was asked nothing.
-async fn finished(ingesting: &mut Option<Ingesting>) -> Result<Vec<Ingested>, EngineError> {
-    match ingesting {
-        Some(ingesting) => ingesting.await,
-        None => std::future::pending().await,
     }
 }

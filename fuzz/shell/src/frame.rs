@@ -11,6 +11,12 @@ use super::wire;
 /// Messages in one story.
 const MOST: usize = 16;
 
+/// Messages sealed at one time.
+const AT_ONCE: usize = 3;
+
+/// Milliseconds for each unit of a pause: of the pauses that a byte can say half make a key too old.
+const PAUSE: u64 = 2 * 60 * 60 * 1000 / 256;
+
 /// What an opener may hold besides what it was given: a frame on its way in, the same opened, and a message.
 const SPARE: usize = 4 * 65_536;
 
@@ -24,11 +30,14 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Messages of lengths that the input says, given to the opener in the pieces that it says.
+/// Messages of lengths that the input says, at times that it says, given to the opener in the pieces that it says.
 fn cut(mut sealer: Sealer, mut opener: Opener, program: &[u8]) {
     let messages = messages(program);
-    let mut wire = BytesMut::new();
-    assert!(sealer.seal(&messages, &mut wire).is_ok());
+    let (mut wire, mut now) = (BytesMut::new(), 0);
+    for (batch, pause) in messages.chunks(AT_ONCE).zip(program) {
+        now += u64::from(*pause) * PAUSE;
+        assert!(sealer.seal_at(batch, now, &mut wire).is_ok());
+    }
     let mut got = Vec::new();
     let mut pieces = program.iter().cycle();
     while !wire.is_empty() {

@@ -159,39 +159,44 @@ fn a_space_that_was_not_granted_is_as_if_it_did_not_exist() {
     let body = json!({ "spaces": [{ "space": "account:3", "rights": "write" }] });
     let guest = Mallory::paired(&all.victim, 1, &body);
     quire_tests::app::App::new(4, 1).sync(&all.victim, &[quire_tests::sample::marking(&guid())]);
-    let mut heard = Vec::new();
-    for number in [4, 5] {
-        let space = Space::account(number);
-        let mut wire = guest.dial();
-        wire.greet();
-        wire.say(&Message::Credentials(guest.credentials(&[guest.incarnation])));
-        wire.say(&Message::Clocks(vec![
-            (Witnesses::space(), Clock::default()),
-            (space.clone(), Clock::default()),
-        ]));
-        let mut log = guest.log(&space);
-        let segment = log.next(vec![marking_record(guest.incarnation, &guid())], &guest.key);
-        let log = LogName::New(guest.incarnation);
-        wire.say(&Message::Segment(SegmentMessage { space: 1, log, segment }));
-        heard.push(answers(&mut wire));
-        all.check(if number == 4 { "a space that exists" } else { "a space that does not" });
+    // A guest knows the names of the victim's logs: they are the same in all spaces.
+    let logs = all.victim.clock("account:4").unwrap();
+    let there = Incarnation::parse(logs.as_object().unwrap().keys().next().unwrap()).unwrap();
+    for (author, whose) in [(guest.incarnation, "of its own"), (there, "of one that is there")] {
+        let mut heard = Vec::new();
+        for number in [4, 5] {
+            let space = Space::account(number);
+            let mut wire = guest.dial();
+            wire.greet();
+            wire.say(&Message::Credentials(guest.credentials(&[guest.incarnation])));
+            wire.say(&Message::Clocks(vec![
+                (Witnesses::space(), Clock::default()),
+                (space.clone(), Clock::default()),
+            ]));
+            let mut log = Log::new(&space, author);
+            let segment = log.next(vec![marking_record(author, &guid())], &guest.key);
+            wire.say(&Message::Segment(SegmentMessage { space: 1, log: LogName::New(author), segment }));
+            heard.push(answers(&mut wire));
+            let exists = if number == 4 { "a space that exists" } else { "a space that does not" };
+            all.check(&format!("{exists}, a log {whose}"));
+        }
+        assert_eq!(heard[0], heard[1], "an existing space and another are answered alike: a log {whose}");
     }
-    assert_eq!(heard[0], heard[1], "an existing space and another are answered alike");
     assert!(all.victim.clock("account:5").is_none(), "nothing was stored");
     let log = all.victim.get("/v1/spaces").expect(200).text();
     assert!(!log.contains("account:5"), "{log}");
     all.report("P10");
 }
 
-/// The kinds of what is answered to a segment and a ping, sorted: a verdict and a pong may overtake each other.
-fn answers(wire: &mut Wire) -> Vec<u8> {
+/// What is answered to a segment and a ping, sorted: a verdict and a pong may overtake each other.
+fn answers(wire: &mut Wire) -> Vec<Vec<u8>> {
     wire.say(&Message::Ping);
-    let (mut kinds, mut owed) = (Vec::new(), 2);
+    let (mut heard, mut owed) = (Vec::new(), 2);
     while owed > 0 {
         let message = wire.receive().expect("a verdict and a pong");
         match Message::decode(&message) {
-            Ok(Some(Message::Pong | Message::Refuse(_))) => {
-                kinds.push(message[0]);
+            Ok(Some(Message::Pong | Message::Refuse(_) | Message::Ack(_))) => {
+                heard.push(message);
                 owed -= 1;
             }
             Ok(Some(Message::Clocks(clocks))) => {
@@ -199,11 +204,11 @@ fn answers(wire: &mut Wire) -> Vec<u8> {
             }
             // Heads name spaces by what clocks have named.
             Ok(Some(Message::Segment(_) | Message::Credentials(_) | Message::Heads(_))) => {}
-            _ => kinds.push(message[0]),
+            _ => heard.push(message[..1].to_vec()),
         }
     }
-    kinds.sort_unstable();
-    kinds
+    heard.sort_unstable();
+    heard
 }
 
 #[test]

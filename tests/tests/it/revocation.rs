@@ -73,16 +73,19 @@ fn a_removed_device_is_out_for_all_and_told_why() {
 
 #[test]
 fn what_a_removed_device_gave_to_one_who_had_not_heard_is_set_aside_and_may_be_adopted() {
-    let [mut desk, phone, mut tablet] = family();
+    let [mut desk, mut phone, mut tablet] = family();
     let late = guid();
     App::new(3, 1).sync(&desk, &[marking(&guid())]);
     desk.wait_in_step(&tablet, SPACE);
     desk.wait_in_step(&phone, SPACE);
-    // The tablet is away while the desk removes the phone; then the two meet without the desk.
+    // Both are away while the desk removes the phone, which would else pass on that it was; then the two meet without
+    // the desk.
     tablet.stop();
     desk.wait_acknowledged_by(&phone);
+    phone.stop();
     done(&run(&desk, &["unpair", phone.device_id()], ""));
     desk.stop();
+    phone.restart();
     App::new(3, 2).sync(&phone, &[marking(&late).with("note", "late")]);
     let phone_at = phone.peer_address();
     tablet.restart_with(|options| *options = options.clone().connecting_to(phone_at));
