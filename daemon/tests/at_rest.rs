@@ -27,11 +27,20 @@ fn open(folder: &Path, encrypt: Option<bool>) -> Result<Engine, EngineError> {
 }
 
 async fn add(engine: &Engine, guid: u8, note: &str) {
+    assert!(say(engine, guid, "c", note).await.unwrap());
+}
+
+/// Adds one with a value of this text: no note, of which each character would be an operation.
+async fn add_value(engine: &Engine, guid: u8, content: &str) -> Result<bool, EngineError> {
+    say(engine, guid, content, "note").await
+}
+
+async fn say(engine: &Engine, guid: u8, content: &str, note: &str) -> Result<bool, EngineError> {
     let guid = uuid::Uuid::from_bytes([guid; 16]).to_string();
-    let marking = json!({"syncGuid": guid, "AccountId": 3, "content": "c", "note": note});
+    let marking = json!({"syncGuid": guid, "AccountId": 3, "content": content, "note": note});
     let body = json!({"Account": {"AccountId": 3}, "AccountApplicationId": 1, "Markings": [marking]});
     let read = model::read(json::parse(body.to_string().as_bytes()).unwrap()).unwrap();
-    assert!(engine.synchronize(read, 1_800_000_000_000).await.unwrap().answer.is_success());
+    Ok(engine.synchronize(read, 1_800_000_000_000).await?.answer.is_success())
 }
 
 fn everything() -> MarkingFilter {

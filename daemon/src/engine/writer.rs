@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 
+use super::check::Check;
 use super::{Home, Shared};
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -30,6 +31,8 @@ const SITTING: usize = 64;
 
 /// The writer.
 pub(super) struct Writer {
+    /// First, so that it lets go of the store before the others do.
+    check: Option<Check>,
     replica: Replica,
     shared: Arc<Shared>,
     home: Option<Home>,
@@ -40,7 +43,8 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(replica: Replica, shared: Arc<Shared>, home: Option<Home>, name: String) -> Writer {
-        Writer { replica, shared, home, name, lazy: Vec::new() }
+        let check = Check::of(&shared.store.read().unwrap_or_else(PoisonError::into_inner), &shared);
+        Writer { check, replica, shared, home, name, lazy: Vec::new() }
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -68,6 +72,10 @@ impl Writer {
 
     /// Does a group, and those that follow it closely; gives one that came and is to be done anew.
     fn sit(&mut self, commands: Vec<Command>, queue: &Receiver<Job>) -> Option<Group> {
+        if self.shared.condemned.get().is_some() {
+            // Whoever waits hears of the damage.
+            return None;
+        }
         if !self.replica.is_open() {
             self.reopen();
         }
@@ -161,12 +169,13 @@ impl Writer {
         self.shared.failing.store(true, Ordering::Release);
         let unshown = self.shared.unshown.load(Ordering::Acquire);
         // Before anybody hears of it: who reads next waits for the store instead of meeting the dead one.
-        let is_dead = self.home.is_some() && (unshown || error.is_of_disk());
+        // One that takes no writes would not open either, and what is open can be read.
+        let is_dead = self.home.is_some() && (unshown || error.is_of_disk() && self.store().is_writable());
         self.shared.reopening.fetch_or(is_dead, Ordering::AcqRel);
         for react in reactions {
             react(Err(error));
         }
-        if unshown || error.is_of_disk() || self.replica.reload().is_err() {
+        if is_dead || self.replica.reload().is_err() {
             self.reopen();
         }
         self.show();
@@ -175,12 +184,13 @@ impl Writer {
     fn reopen(&mut self) {
         let Some(home) = &self.home else { return };
         // The old handle holds the file's lock; it goes when the last snapshot of it is dropped.
+        self.check = None;
         let placeholder = Store::with_backend(redb::backends::InMemoryBackend::new());
         let Ok(placeholder) = placeholder else { return };
         self.shared.reopening.store(true, Ordering::Release);
         *self.shared.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(placeholder);
         self.replica.release();
-        match Store::open_protected(&home.path, &home.protection) {
+        match Store::open_again(&home.path, &home.protection) {
             Ok(store) => {
                 let store = Arc::new(store);
                 let opening = Opening { name: &self.name, path: Some(&home.path) };

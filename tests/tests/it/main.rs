@@ -37,4 +37,5 @@ mod openapi;
 mod peers;
 mod restart;
 mod revocation;
+mod store_gone;
 mod synchronize;
