@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub reopening: AtomicBool,
     /// The last commit failed.
     pub failing: AtomicBool,
+    /// Why what was asked last was not begun; whoever asked is told by its reply going away.
+    pub refused: Mutex<Option<StoreError>>,
     /// The store is damaged: why nothing is written any more.
     pub condemned: OnceLock<StoreError>,
     pub events: broadcast::Sender<Arc<Event>>,
@@ -140,6 +142,7 @@ impl Engine {
             store,
             reopening,
             failing,
+            refused: Mutex::default(),
             condemned: OnceLock::new(),
             events,
         });
@@ -271,10 +274,15 @@ impl Engine {
         match answer.await {
             Ok(answered) => answered,
             Err(_) if let Some(why) = self.inner.shared.condemned.get() => Err(why.clone().into()),
-            // Given up unanswered: the store could not be opened again, or the engine ends.
+            // Given up unanswered: the store cannot be written, could not be opened again, or the engine ends.
+            Err(_) if let Some(why) = self.refused() => Err(why.into()),
             Err(_) if self.is_reopening() => Err(StoreError::Database(REOPENING.to_owned()).into()),
             Err(_) => Err(EngineError::Stopping),
         }
+    }
+
+    fn refused(&self) -> Option<StoreError> {
+        self.inner.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the store takes what is written. Where the last commit failed it is tried again, which brings back a store

@@ -248,6 +248,15 @@ impl Store {
         })
     }
 
+    /// Replaces the row that the data key is wrapped in: beside the journal, so only before anything else is written.
+    fn put_wrapped(&self, wrapped: &Wrapped) -> Result<()> {
+        guarded(|| {
+            let txn = self.db()?.begin_write()?;
+            txn.open_table(ROWS)?.insert(keys::WRAPPED_KEY, wrapped.row())?;
+            Ok(txn.commit()?)
+        })
+    }
+
     fn size(&self) -> u64 {
         self.location.as_ref().map_or(0, Location::size)
     }

@@ -220,6 +220,38 @@ async fn a_key_store_that_is_locked_or_wiped_is_an_error_and_never_a_file() {
 }
 
 #[tokio::test]
+async fn a_key_goes_where_it_is_wanted_and_stays_where_it_can() {
+    let (folder, keys) = (tempfile::tempdir().unwrap(), Fake::default());
+    let open = |choice| {
+        let vault = Vault::of(folder.path(), choice, Box::new(keys.clone()));
+        let protection = Protection { encrypt: Some(true), keeper: Some(Arc::new(vault)) };
+        Engine::open_protected(folder.path(), "a", protection)
+    };
+    let engine = open(Choice::File).unwrap();
+    add(&engine, 1, "a").await;
+    let (log, wanted) = (engine.mirror().log, all(&engine).unwrap());
+    close(engine).await;
+    let (in_file, in_store) = (Some(Place::File), Some(Place::KeyStore));
+    for (choice, is_locked, place) in [
+        (Choice::KeyStore, true, in_file),
+        (Choice::Auto, false, in_file),
+        (Choice::KeyStore, false, in_store),
+        (Choice::KeyStore, false, in_store),
+        (Choice::Auto, false, in_store),
+        (Choice::File, false, in_file),
+        (Choice::File, true, in_file),
+    ] {
+        keys.0.lock().unwrap().is_locked = is_locked;
+        let engine = open(choice).unwrap();
+        assert_eq!((engine.key_place(), engine.mirror().log), (place, log), "{choice:?}");
+        assert_eq!(all(&engine).unwrap(), wanted, "{choice:?}");
+        close(engine).await;
+        assert_eq!(folder.path().join("key").exists(), place == in_file, "{choice:?}: one key, in one place");
+        assert_eq!(keys.0.lock().unwrap().keys.len(), usize::from(place == in_store), "{choice:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rewriting_that_a_crash_cut_begins_again() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path(), None).unwrap();

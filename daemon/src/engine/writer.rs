@@ -87,18 +87,30 @@ impl Writer {
         let store = self.store();
         let (mut reactions, mut next) = (Vec::new(), None);
         let mut commands = VecDeque::from(commands);
-        let result = store.write(|rows| self.groups(rows, &mut commands, queue, &mut reactions, &mut next));
+        let mut is_begun = false;
+        let result = store.write(|rows| {
+            is_begun = true;
+            self.groups(rows, &mut commands, queue, &mut reactions, &mut next)
+        });
         // One more handle would keep a failed store locked when it is opened again.
         drop(store);
         match result {
             Ok(last) => {
                 self.shared.failing.store(false, Ordering::Release);
+                self.refuse_with(None);
                 self.show();
                 if let Some(last) = last {
                     self.deliver(last, reactions);
                 }
             }
-            Err(error) => self.fail(&error, reactions),
+            Err(error) => {
+                let is_anew = self.fail(&error, reactions);
+                if !is_begun && !is_anew {
+                    // It would end the same way again and again.
+                    self.refuse_with(Some(error));
+                    commands.clear();
+                }
+            }
         }
         if !commands.is_empty() {
             // What was not begun has nothing to do with what failed.
@@ -163,10 +175,13 @@ impl Writer {
     }
 
     /// Nothing of the group at hand was stored. The mirror is read again. The database must be opened again first
-    /// after an I/O error, its handle is dead; and when groups before it are in the journal alone.
-    fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) {
-        tracing::error!(%error, "a commit failed, nothing of it was acknowledged");
-        self.shared.failing.store(true, Ordering::Release);
+    /// after an I/O error, its handle is dead; and when groups before it are in the journal alone. True when it was.
+    fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) -> bool {
+        // Once: whoever asks whether the store is usable again has it tried, perhaps many times a second.
+        match self.shared.failing.swap(true, Ordering::AcqRel) {
+            false => tracing::error!(%error, "a commit failed, nothing of it was acknowledged"),
+            true => tracing::debug!(%error, "commits still fail"),
+        }
         let unshown = self.shared.unshown.load(Ordering::Acquire);
         // Before anybody hears of it: who reads next waits for the store instead of meeting the dead one.
         // One that takes no writes would not open either, and what is open can be read.
@@ -175,10 +190,16 @@ impl Writer {
         for react in reactions {
             react(Err(error));
         }
-        if is_dead || self.replica.reload().is_err() {
+        let is_anew = is_dead || self.replica.reload().is_err();
+        if is_anew {
             self.reopen();
         }
         self.show();
+        is_anew
+    }
+
+    fn refuse_with(&self, why: Option<StoreError>) {
+        *self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     fn reopen(&mut self) {
