@@ -75,7 +75,7 @@ fn value_of(n: u32) -> Vec<u8> {
 /// is not.
 #[test]
 fn looking_through_finds_every_row_that_damage_hides() {
-    const ROWS: u32 = 1_000;
+    const ROWS: u32 = 300;
     const FLIPS: u64 = 1_000;
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let path = dir.path().join("quire.redb");

@@ -166,3 +166,46 @@ async fn from_damage_on_that_is_found_nothing_is_confirmed() {
     assert!(refused.to_string().contains("backup"), "{refused}");
     close(engine).await;
 }
+
+/// The same for a store that is really that long, in which nobody reads what is damaged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_store_is_looked_through_beside_everything_else() {
+    use quire_daemon::store::keys::{Key, Kind};
+    use quire_daemon::store::{Result, Store};
+    const LONG: usize = 1024 * 1024;
+    let folder = quick_folder();
+    let path = folder.path().join("quire.redb");
+    let engine = open(folder.path(), None).unwrap();
+    add(&engine, 1, "a").await;
+    close(engine).await;
+    let store = Store::open(&path).unwrap();
+    let fill: Result<()> = store.write(|rows| {
+        rows.bypass_journal();
+        (0..70).try_for_each(|n| rows.put(&Key::of(Kind::Shelf).bytes(&[n]), &vec![0xA5; LONG]))
+    });
+    fill.unwrap();
+    drop(store);
+    let engine = open(folder.path(), None).unwrap();
+    engine.look_through().unwrap();
+    assert!(engine.is_usable().await);
+    close(engine).await;
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes
+        .chunks(PAGE)
+        .position(|page| page.iter().all(|byte| *byte == 0xA5))
+        .map(|page| page * PAGE)
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let engine = open(folder.path(), None).unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while engine.is_usable().await {
+        assert!(std::time::Instant::now() < deadline, "nobody looked");
+        tokio::task::yield_now().await;
+    }
+    let refused = add_value(&engine, 2, "c").await.unwrap_err();
+    assert!(matches!(&refused, EngineError::Store(StoreError::ReadOnly(_))), "{refused}");
+    assert_eq!(all(&engine).unwrap().len(), 1, "what is whole is read");
+    close(engine).await;
+}
