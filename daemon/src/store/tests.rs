@@ -114,3 +114,35 @@ fn looking_through_finds_every_row_that_damage_hides() {
     assert!(hiding > FLIPS / 4, "the damage must do some: {hiding}");
     assert_eq!(unnoticed, [], "byte and bit");
 }
+
+/// The first bytes say which of two commits counts: none of their bits brings back an older one in silence.
+#[test]
+fn no_bit_of_the_header_brings_back_an_older_commit() {
+    const HEADER: usize = 320;
+    const COMMITS: u32 = 8;
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let path = dir.path().join("quire.redb");
+    let store = Store::open(&path).unwrap();
+    for n in 0..COMMITS {
+        let done: Result<()> = store.write(|rows| {
+            rows.bypass_journal();
+            rows.put(&numbered(n), &value_of(n))
+        });
+        done.unwrap();
+    }
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let (mut right, mut older) = (0, Vec::new());
+    for bit in 0..HEADER * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(store) = Store::open(&path) else { continue };
+        match found(&store.read().unwrap(), COMMITS) {
+            found if found < COMMITS as usize => older.push((bit / 8, bit % 8)),
+            _ => right += 1,
+        }
+    }
+    eprintln!("{right} of {} bits of the header do no harm, the others are refused", HEADER * 8);
+    assert_eq!(older, [], "byte and bit");
+}
