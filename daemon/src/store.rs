@@ -164,7 +164,8 @@ impl Store {
     }
 
     fn replay(&self, found: &Found<'_>) -> Result<()> {
-        let txn = self.db()?.begin_write()?;
+        let mut txn = self.db()?.begin_write()?;
+        sync_twice(&mut txn);
         {
             let mut table = txn.open_table(ROWS)?;
             for group in &found.groups {
@@ -235,7 +236,10 @@ impl Store {
     fn commit(&self, mut txn: redb::WriteTransaction, way: Way) -> Result<()> {
         match way {
             Way::Journal => txn.set_durability(Durability::None)?,
-            Way::Database(_) => txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM),
+            Way::Database(_) => {
+                sync_twice(&mut txn);
+                txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM);
+            }
         }
         Ok(txn.commit()?)
     }
@@ -251,7 +255,8 @@ impl Store {
     /// Replaces the row that the data key is wrapped in: beside the journal, so only before anything else is written.
     fn put_wrapped(&self, wrapped: &Wrapped) -> Result<()> {
         guarded(|| {
-            let txn = self.db()?.begin_write()?;
+            let mut txn = self.db()?.begin_write()?;
+            sync_twice(&mut txn);
             txn.open_table(ROWS)?.insert(keys::WRAPPED_KEY, wrapped.row())?;
             Ok(txn.commit()?)
         })
@@ -279,6 +284,13 @@ impl Store {
     pub fn is_checked(&self) -> bool {
         self.is_checked
     }
+}
+
+/// Has the pages of a commit on the disk before the header that names them. After a crash redb then knows that the last
+/// commit is whole, and says so when it is not; else it takes damage for a commit that was cut short, and goes back to
+/// the one before in silence. The journal makes such commits rare.
+fn sync_twice(txn: &mut redb::WriteTransaction) {
+    txn.set_two_phase_commit(true);
 }
 
 fn builder(check: bool) -> redb::Builder {
@@ -352,7 +364,8 @@ fn seal_of(
     journal: Option<&Kept>,
     protection: &Protection,
 ) -> Result<(Seal, Option<Wrapped>)> {
-    let txn = db.begin_write()?;
+    let mut txn = db.begin_write()?;
+    sync_twice(&mut txn);
     let mut table = txn.open_table(ROWS)?;
     let wrapped = table.get(keys::WRAPPED_KEY)?.map(|v| v.value().to_vec());
     let tag_key = table.get(keys::TAG_KEY)?.map(|v| v.value().to_vec());

@@ -6,8 +6,11 @@ use super::*;
 const FLIPS: usize = 1_000;
 const ZEROED: usize = 1_000;
 const CUTS: usize = 200;
+/// Flips in stores that were cut off by a crash, which redb repairs, and whose journal is put in.
+const CRASHED: usize = 80;
 /// Few with long values: many pages and little to compare.
 const MARKINGS: u8 = 15;
+const AFTER_A_CRASH: &str = "flipped bits after a crash";
 /// A page of redb.
 const PAGE: usize = 4096;
 
@@ -33,12 +36,21 @@ struct Tally {
 }
 
 /// What an engine makes of a damaged store.
-async fn look(folder: &Path, bytes: &[u8], wanted: &[Value], what: String, tally: &mut Tally) {
+async fn look(
+    folder: &Path,
+    (bytes, journal): (&[u8], Option<&[u8]>),
+    wanted: &[Value],
+    what: String,
+    tally: &mut Tally,
+) {
     let store = folder.join("quire.redb");
     // Another file each time, as a failing one may be held by a thread that still ends.
     let _ = std::fs::remove_file(&store);
     let _ = std::fs::remove_file(folder.join("quire.journal"));
     std::fs::write(&store, bytes).unwrap();
+    if let Some(journal) = journal {
+        std::fs::write(folder.join("quire.journal"), journal).unwrap();
+    }
     let engine = match open(folder, None) {
         Ok(engine) => engine,
         Err(error) => {
@@ -79,8 +91,10 @@ async fn damaged(encrypt: bool, state: &mut u64) {
         assert!(add_value(&engine, guid, &text(state)).await.unwrap());
     }
     let wanted = all(&engine).unwrap();
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let crashed = (read("quire.redb"), read("quire.journal"));
     close(engine).await;
-    let whole = std::fs::read(folder.path().join("quire.redb")).unwrap();
+    let whole = read("quire.redb");
     // Damage to what was never written is none.
     let used: Vec<usize> = (0..whole.len())
         .step_by(PAGE)
@@ -88,14 +102,17 @@ async fn damaged(encrypt: bool, state: &mut u64) {
         .collect();
     let kind = if encrypt { "encrypted" } else { "plain" };
     let mut told = Vec::new();
-    for (name, count) in [("flipped bits", FLIPS), ("zeroed pages", ZEROED), ("cuts", CUTS)] {
+    for (name, count) in
+        [("flipped bits", FLIPS), ("zeroed pages", ZEROED), ("cuts", CUTS), (AFTER_A_CRASH, CRASHED)]
+    {
         let (mut tally, count, start) = (Tally::default(), count / 2, std::time::Instant::now());
         for _ in 0..count {
-            let mut bytes = whole.clone();
+            let is_crashed = name == AFTER_A_CRASH;
+            let mut bytes = if is_crashed { crashed.0.clone() } else { whole.clone() };
             let within = used[random(state, used.len())] + random(state, PAGE);
             let at = if name == "cuts" { random(state, whole.len()) } else { within.min(whole.len() - 1) };
             match name {
-                "flipped bits" => bytes[at] ^= 1 << random(state, 8),
+                "flipped bits" | AFTER_A_CRASH => bytes[at] ^= 1 << random(state, 8),
                 "zeroed pages" => {
                     let page = at / PAGE * PAGE;
                     let end = (page + PAGE).min(whole.len());
@@ -103,7 +120,9 @@ async fn damaged(encrypt: bool, state: &mut u64) {
                 }
                 _ => bytes.truncate(at),
             }
-            look(folder.path(), &bytes, &wanted, format!("{kind} {name} at {at}"), &mut tally).await;
+            let journal = is_crashed.then_some(&crashed.1[..]);
+            look(folder.path(), (&bytes, journal), &wanted, format!("{kind} {name} at {at}"), &mut tally)
+                .await;
         }
         // The hook is silent: what is wrong must be said here.
         tally.wrong.iter().for_each(|wrong| eprintln!("WRONG: {wrong}"));
