@@ -49,23 +49,23 @@ fn main() {
 }
 
 async fn measure(folder: &Path, encrypt: bool, count: usize) {
-    let engine = open(folder, encrypt);
+    let (engine, mut cursor) = (open(folder, encrypt), None);
     let singles = count / ONE_IN;
     let bulk = timed(count - singles, async {
         for from in (singles..count).step_by(BULK) {
-            say(&engine, &(from..count.min(from + BULK)).collect::<Vec<_>>(), "").await;
+            say(&engine, &mut cursor, &(from..count.min(from + BULK)).collect::<Vec<_>>(), "").await;
         }
     })
     .await;
     let single = timed(singles, async {
         for number in 0..singles {
-            say(&engine, &[number], "").await;
+            say(&engine, &mut cursor, &[number], "").await;
         }
     })
     .await;
     let edit = timed(singles, async {
         for number in 0..singles {
-            say(&engine, &[number], "edited").await;
+            say(&engine, &mut cursor, &[number], "edited").await;
         }
     })
     .await;
@@ -108,11 +108,15 @@ async fn timed(count: usize, work: impl Future<Output = ()>) -> f64 {
     took.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
-async fn say(engine: &Engine, numbers: &[usize], note: &str) {
+/// An app that takes each answer's cursor, so that answers name what is new alone.
+async fn say(engine: &Engine, cursor: &mut Option<String>, numbers: &[usize], note: &str) {
     let markings: Vec<Value> = numbers.iter().map(|number| marking(*number, note)).collect();
-    let body = json!({"Account": {"AccountId": 3}, "AccountApplicationId": 1, "Markings": markings});
+    let body = json!({"Account": {"AccountId": 3}, "AccountApplicationId": 1, "LastSyncTimestamp": cursor,
+        "Markings": markings});
     let read = model::read(json::parse(body.to_string().as_bytes()).unwrap()).unwrap();
-    assert!(engine.synchronize(read, NOW).await.unwrap().answer.is_success());
+    let answer = engine.synchronize(read, NOW).await.unwrap().answer;
+    assert!(answer.is_success());
+    *cursor = Some(answer.cursor);
 }
 
 fn marking(number: usize, note: &str) -> Value {

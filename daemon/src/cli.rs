@@ -60,7 +60,8 @@ enum Command {
     /// `encrypt = true` in the file (or QUIRE_ENCRYPT) encrypts everything that is kept, an existing store at the
     /// next start; `encrypt = false` decrypts it. `encrypt_key` says where the key lies: `keystore` (of the
     /// platform), `file` (in the data folder: protects a copy of the database alone), or `auto`, the first that
-    /// works. What is not set leaves a store as it is.
+    /// works when the store is encrypted. A key that lies elsewhere is moved at the next start. What is not set leaves
+    /// a store as it is.
     Serve(ServeArgs),
     /// Show on this machine what Quire does, with two daemons of its own
     ///

@@ -19,10 +19,12 @@ pub use self::holder::Holder;
 use self::https::{Https, Secure};
 use self::network::{Beacon, Exchanges, LiveNetwork};
 use crate::apps::Apps;
+use crate::backup::restore;
 use crate::bulk::{self, Bulk, BulkError};
 use crate::config::{self, Anchors, ApiAuth, Config, Reload};
 use crate::discovery::{self, Advert};
 use crate::engine::{Engine, EngineError};
+use crate::file_error::FileError;
 use crate::folder::{self, Folder, FolderError, Ready, ReadyFile};
 use crate::http::guard::{Rules, SharedRules};
 use crate::http::router::{About, Services, router};
@@ -44,6 +46,9 @@ pub enum StartError {
     /// What is kept in it.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// What a restoring left in it.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What is kept of exports and imports.
     #[error(transparent)]
     Bulk(#[from] BulkError),
@@ -258,7 +263,10 @@ impl Running {
 /// Opening may repair a file, or write it anew, which takes its time; and the key store may ask a person.
 async fn open(folder: &Path, config: &Config) -> Result<Engine, StartError> {
     let (folder, name, protection) = (folder.to_owned(), config.name.clone(), protection(folder, config));
-    let opening = move || Engine::open_protected(&folder, &name, protection);
+    let opening = move || {
+        restore::sweep(&folder)?;
+        Engine::open_protected(&folder, &name, protection).map_err(StartError::from)
+    };
     let engine = tokio::task::spawn_blocking(opening).await.map_err(|_| StartError::Ended("engine"))??;
     if engine.key_place() == Some(Place::File) {
         tracing::warn!(

@@ -3,6 +3,7 @@
 
 mod backup;
 mod bulk;
+mod check;
 mod history;
 mod readers;
 mod roster;
@@ -22,7 +23,7 @@ pub use types::{
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use quire_protocol::clock::Clock;
@@ -66,6 +67,10 @@ pub(crate) struct Shared {
     pub reopening: AtomicBool,
     /// The last commit failed.
     pub failing: AtomicBool,
+    /// Why what was asked last was not begun; whoever asked is told by its reply going away.
+    pub refused: Mutex<Option<StoreError>>,
+    /// The store is damaged: why nothing is written any more.
+    pub condemned: OnceLock<StoreError>,
     pub events: broadcast::Sender<Arc<Event>>,
 }
 
@@ -132,7 +137,17 @@ impl Engine {
         let (events, _) = broadcast::channel(EVENTS);
         let [unshown, read, reopening, failing] = [(); 4].map(|()| AtomicBool::new(false));
         let (mirror, store) = (RwLock::new(mirror), RwLock::new(store));
-        let shared = Arc::new(Shared { mirror, unshown, read, store, reopening, failing, events });
+        let shared = Arc::new(Shared {
+            mirror,
+            unshown,
+            read,
+            store,
+            reopening,
+            failing,
+            refused: Mutex::default(),
+            condemned: OnceLock::new(),
+            events,
+        });
         let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let writer = Writer::new(replica, Arc::clone(&shared), home, name.to_owned());
         let thread =
@@ -260,17 +275,28 @@ impl Engine {
         }
         match answer.await {
             Ok(answered) => answered,
-            // Given up unanswered: the store could not be opened again, or the engine ends.
+            Err(_) if let Some(why) = self.inner.shared.condemned.get() => Err(why.clone().into()),
+            // Given up unanswered: the store cannot be written, could not be opened again, or the engine ends.
+            Err(_) if let Some(why) = self.refused() => Err(why.into()),
             Err(_) if self.is_reopening() => Err(StoreError::Database(REOPENING.to_owned()).into()),
             Err(_) => Err(EngineError::Stopping),
         }
     }
 
+    fn refused(&self) -> Option<StoreError> {
+        self.inner.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether the store takes what is written. Where the last commit failed it is tried again, which brings back a store
     /// whose disk works again without anybody writing.
     pub async fn is_usable(&self) -> bool {
-        if !self.inner.shared.failing.load(Ordering::Acquire) && !self.is_reopening() {
-            return true;
+        let shared = &self.inner.shared;
+        if shared.condemned.get().is_some() {
+            return false;
+        }
+        if !shared.failing.load(Ordering::Acquire) && !self.is_reopening() {
+            let store = Arc::clone(&shared.store.read().unwrap_or_else(PoisonError::into_inner));
+            return store.is_in_place().is_ok();
         }
         self.ask(|reply| Command::Probe { reply }).await.is_ok()
     }

@@ -8,8 +8,11 @@
 //! takes 2 to 4 times as long as append and sync of its rows); a large one, and one when the journal is full, by
 //! redb's own sync.
 
+mod check;
+mod error;
 mod journal;
 pub mod keys;
+mod location;
 pub mod protection;
 pub mod rewrite;
 pub mod rows;
@@ -21,10 +24,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
-use thiserror::Error;
 
+use error::REMEDY;
+pub use error::{Result, StoreError};
 use journal::{Disk, Entry, Found, Journal, JournalFile, Way};
 use keys::{Key, Kind};
+use location::Location;
 use protection::{Protection, Wrapped};
 use rows::meta;
 use seal::Seal;
@@ -40,79 +45,12 @@ const CACHE: usize = 8 * 1024 * 1024;
 /// than half a second (8 ms a MiB), above it the second sync is the smaller price.
 const QUICK_REPAIR_FROM: u64 = 64 * 1024 * 1024;
 
-/// The store failed. After an I/O error redb's handle is dead until it is opened again.
-#[derive(Clone, Debug, Error)]
-pub enum StoreError {
-    /// The disk, or what of it may be used, is full. What is there can be read.
-    #[error("the disk is full, nothing was written: {0}")]
-    Full(String),
-    /// The database refused or failed.
-    #[error("the store failed: {0}")]
-    Database(String),
-    /// A value's tag does not fit: the file was damaged.
-    #[error("the store's row {0} is damaged: restore a backup, or remove the data folder and pair again")]
-    Damaged(String),
-    /// A value has a form this version does not read.
-    #[error("the store's row {0} cannot be read by this version")]
-    Unreadable(String),
-    /// What was to be written with the rest of a transaction cannot be kept: nothing of it is.
-    #[error("the store does not take it: {0}")]
-    Refused(String),
-    /// It is encrypted, or is to be, and its key cannot be had. Nothing was changed.
-    #[error("the store cannot be opened: {0}")]
-    Key(String),
-    /// The folder or file cannot be used.
-    #[error("the store at {path} cannot be opened: {reason}")]
-    Open {
-        /// The file.
-        path: String,
-        /// What the system said.
-        reason: String,
-    },
-}
-
-macro_rules! from_redb {
-    ($($error:ident)*) => {$(
-        impl From<redb::$error> for StoreError {
-            fn from(error: redb::$error) -> StoreError { told(error.into()) }
-        }
-    )*};
-}
-
-fn told(error: redb::Error) -> StoreError {
-    match error {
-        redb::Error::Io(error) => StoreError::of_io("", &error),
-        error => StoreError::Database(error.to_string()),
-    }
-}
-
-impl StoreError {
-    /// What the system said of something that was written.
-    fn of_io(what: &str, error: &std::io::Error) -> StoreError {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        let said = format!("{what}{error}");
-        match error.kind() {
-            StorageFull | QuotaExceeded | FileTooLarge => StoreError::Full(said),
-            _ => StoreError::Database(said),
-        }
-    }
-
-    /// True when the database's handle is dead, or may be: it must be opened again.
-    pub fn is_of_disk(&self) -> bool {
-        matches!(self, StoreError::Database(_) | StoreError::Full(_))
-    }
-}
-
-from_redb!(TransactionError TableError StorageError CommitError SetDurabilityError);
-
-/// Result of a store call.
-pub type Result<T, E = StoreError> = std::result::Result<T, E>;
-
 /// An open database.
 pub struct Store {
     /// None only while it is dropped.
     db: Option<Arc<Database>>,
-    path: Option<std::path::PathBuf>,
+    location: Option<Location>,
+    is_checked: bool,
     seal: Arc<Seal>,
     /// The data key as it is kept, when values are encrypted.
     wrapped: Option<Wrapped>,
@@ -160,38 +98,52 @@ impl Store {
     /// Opens or makes the database file, and puts in what its journal holds beyond it. A new one is encrypted if that is
     /// wanted; one that rests otherwise than wanted is left so, see [`rests_as_wanted`](Self::rests_as_wanted).
     pub fn open_protected(path: &Path, protection: &Protection) -> Result<Store> {
-        let open = || Database::builder().set_cache_size(CACHE).create(path);
+        let check = check::is_quick(path);
+        Store::opened(path, protection, check, || builder(check).create(path))
+    }
+
+    /// The same for a file that must be there: what was lost is not replaced by a new one.
+    pub fn open_again(path: &Path, protection: &Protection) -> Result<Store> {
+        let check = check::is_quick(path);
+        Store::opened(path, protection, check, || builder(check).open(path))
+    }
+
+    fn opened(
+        path: &Path,
+        protection: &Protection,
+        is_checked: bool,
+        open: impl FnOnce() -> Result<Database, redb::DatabaseError>,
+    ) -> Result<Store> {
         let failed = |reason: String| StoreError::Open { path: path.display().to_string(), reason };
-        let db = catch_unwind(AssertUnwindSafe(open))
-            .map_err(|_| failed("it is damaged (the database panicked)".into()))?
-            .map_err(|error| failed(error.to_string()))?;
-        let prepare =
-            || Store::prepare(db, Some(path), Some(Box::new(JournalFile::beside(path))), protection);
-        catch_unwind(AssertUnwindSafe(prepare))
-            .unwrap_or_else(|_| Err(failed("it is damaged (the database panicked)".into())))
+        let panicked = || failed(format!("it is damaged (the database panicked): {REMEDY}"));
+        let prepare = || {
+            let db = open().map_err(|error| failed(reason(error)))?;
+            let location = Location::of(path)?;
+            let journal = Box::new(JournalFile::beside(path));
+            Store::prepare(db, Some(location), Some(journal), protection)
+        };
+        let mut store = catch_unwind(AssertUnwindSafe(prepare)).map_err(|_| panicked())??;
+        store.is_checked = is_checked;
+        Ok(store)
     }
 
     /// A database in a backend of the caller's: memory, or one that fails on purpose. It has no journal.
     pub fn with_backend(backend: impl redb::StorageBackend) -> Result<Store> {
         let failed = |reason: String| StoreError::Open { path: "(backend)".into(), reason };
-        let db = Database::builder()
-            .set_cache_size(CACHE)
-            .create_with_backend(backend)
-            .map_err(|error| failed(error.to_string()))?;
+        let db = builder(true).create_with_backend(backend).map_err(|error| failed(reason(error)))?;
         Store::prepare(db, None, None, &Protection::default())
     }
 
     fn prepare(
         db: Database,
-        path: Option<&Path>,
+        location: Option<Location>,
         disk: Option<Box<dyn Disk>>,
         protection: &Protection,
     ) -> Result<Store> {
         let journal = disk.map(Kept::read).transpose()?;
         let (seal, wrapped) = seal_of(&db, journal.as_ref(), protection)?;
-        let (db, path, journal_of) =
-            (Some(Arc::new(db)), path.map(Path::to_owned), Mutex::new(Journal::none()));
-        let mut store = Store { db, path, seal: Arc::new(seal), wrapped, journal: journal_of };
+        let (db, seal, journal_of) = (Some(Arc::new(db)), Arc::new(seal), Mutex::new(Journal::none()));
+        let mut store = Store { db, location, is_checked: true, seal, wrapped, journal: journal_of };
         if let Some(kept) = journal {
             store.journal = Mutex::new(store.recover(kept)?);
         }
@@ -212,7 +164,8 @@ impl Store {
     }
 
     fn replay(&self, found: &Found<'_>) -> Result<()> {
-        let txn = self.db()?.begin_write()?;
+        let mut txn = self.db()?.begin_write()?;
+        sync_twice(&mut txn);
         {
             let mut table = txn.open_table(ROWS)?;
             for group in &found.groups {
@@ -261,6 +214,7 @@ impl Store {
         journal: &mut Journal,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.is_in_place()?;
         let entry = journal.begin()?;
         let txn = self.db()?.begin_write().map_err(StoreError::from)?;
         let (out, way) = {
@@ -282,7 +236,10 @@ impl Store {
     fn commit(&self, mut txn: redb::WriteTransaction, way: Way) -> Result<()> {
         match way {
             Way::Journal => txn.set_durability(Durability::None)?,
-            Way::Database(_) => txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM),
+            Way::Database(_) => {
+                sync_twice(&mut txn);
+                txn.set_quick_repair(self.size() >= QUICK_REPAIR_FROM);
+            }
         }
         Ok(txn.commit()?)
     }
@@ -295,9 +252,63 @@ impl Store {
         })
     }
 
+    /// Replaces the row that the data key is wrapped in: beside the journal, so only before anything else is written.
+    fn put_wrapped(&self, wrapped: &Wrapped) -> Result<()> {
+        guarded(|| {
+            let mut txn = self.db()?.begin_write()?;
+            sync_twice(&mut txn);
+            txn.open_table(ROWS)?.insert(keys::WRAPPED_KEY, wrapped.row())?;
+            Ok(txn.commit()?)
+        })
+    }
+
     fn size(&self) -> u64 {
-        let metadata = self.path.as_ref().and_then(|path| std::fs::metadata(path).ok());
-        metadata.map_or(0, |m| m.len())
+        self.location.as_ref().map_or(0, Location::size)
+    }
+
+    /// Whether the file that is open is the one that the next start will find.
+    ///
+    /// # Errors
+    /// When it was removed or replaced, or its folder cannot be entered: nothing is written then.
+    pub fn is_in_place(&self) -> Result<()> {
+        self.location.as_ref().map_or(Ok(()), Location::check)
+    }
+
+    /// Whether the file takes writes, as far as can be seen without any: what is open is better kept for reading than
+    /// closed when it does not.
+    pub fn is_writable(&self) -> bool {
+        self.location.as_ref().is_none_or(Location::is_writable)
+    }
+
+    /// Whether all of the file was looked at when it was opened; else [`Reader::look_through`] is for it.
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+}
+
+/// Has the pages of a commit on the disk before the header that names them. After a crash redb then knows that the last
+/// commit is whole, and says so when it is not; else it takes damage for a commit that was cut short, and goes back to
+/// the one before in silence. The journal makes such commits rare.
+fn sync_twice(txn: &mut redb::WriteTransaction) {
+    txn.set_two_phase_commit(true);
+}
+
+fn builder(check: bool) -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(check);
+    builder
+}
+
+/// Why a database cannot be opened. redb does not tell what is damaged from what never was a database.
+fn reason(error: redb::DatabaseError) -> String {
+    use redb::{DatabaseError::Storage, StorageError};
+    let told = error.to_string();
+    match error {
+        Storage(StorageError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => told,
+        Storage(StorageError::Corrupted(_) | StorageError::Io(_)) => {
+            format!("it is damaged, or no store ({told}): {REMEDY}")
+        }
+        _ => told,
     }
 }
 
@@ -353,7 +364,8 @@ fn seal_of(
     journal: Option<&Kept>,
     protection: &Protection,
 ) -> Result<(Seal, Option<Wrapped>)> {
-    let txn = db.begin_write()?;
+    let mut txn = db.begin_write()?;
+    sync_twice(&mut txn);
     let mut table = txn.open_table(ROWS)?;
     let wrapped = table.get(keys::WRAPPED_KEY)?.map(|v| v.value().to_vec());
     let tag_key = table.get(keys::TAG_KEY)?.map(|v| v.value().to_vec());

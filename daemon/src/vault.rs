@@ -112,6 +112,14 @@ impl Keeper for Vault {
         }
     }
 
+    fn may_stay(&self, place: Place) -> bool {
+        match self.choice {
+            Choice::Auto => true,
+            Choice::KeyStore => place == Place::KeyStore,
+            Choice::File => place == Place::File,
+        }
+    }
+
     fn forget(&self, place: Place, name: KeyName) -> Result<(), KeyError> {
         self.known().retain(|(known, _)| *known != name);
         match place {

@@ -27,11 +27,20 @@ fn open(folder: &Path, encrypt: Option<bool>) -> Result<Engine, EngineError> {
 }
 
 async fn add(engine: &Engine, guid: u8, note: &str) {
+    assert!(say(engine, guid, "c", note).await.unwrap());
+}
+
+/// Adds one with a value of this text: no note, of which each character would be an operation.
+async fn add_value(engine: &Engine, guid: u8, content: &str) -> Result<bool, EngineError> {
+    say(engine, guid, content, "note").await
+}
+
+async fn say(engine: &Engine, guid: u8, content: &str, note: &str) -> Result<bool, EngineError> {
     let guid = uuid::Uuid::from_bytes([guid; 16]).to_string();
-    let marking = json!({"syncGuid": guid, "AccountId": 3, "content": "c", "note": note});
+    let marking = json!({"syncGuid": guid, "AccountId": 3, "content": content, "note": note});
     let body = json!({"Account": {"AccountId": 3}, "AccountApplicationId": 1, "Markings": [marking]});
     let read = model::read(json::parse(body.to_string().as_bytes()).unwrap()).unwrap();
-    assert!(engine.synchronize(read, 1_800_000_000_000).await.unwrap().answer.is_success());
+    Ok(engine.synchronize(read, 1_800_000_000_000).await?.answer.is_success())
 }
 
 fn everything() -> MarkingFilter {
@@ -208,6 +217,38 @@ async fn a_key_store_that_is_locked_or_wiped_is_an_error_and_never_a_file() {
     let engine = open(Some(false)).unwrap();
     assert_eq!((engine.key_place(), all(&engine).unwrap()), (None, wanted));
     assert!(keys.0.lock().unwrap().keys.is_empty(), "its key is forgotten");
+}
+
+#[tokio::test]
+async fn a_key_goes_where_it_is_wanted_and_stays_where_it_can() {
+    let (folder, keys) = (tempfile::tempdir().unwrap(), Fake::default());
+    let open = |choice| {
+        let vault = Vault::of(folder.path(), choice, Box::new(keys.clone()));
+        let protection = Protection { encrypt: Some(true), keeper: Some(Arc::new(vault)) };
+        Engine::open_protected(folder.path(), "a", protection)
+    };
+    let engine = open(Choice::File).unwrap();
+    add(&engine, 1, "a").await;
+    let (log, wanted) = (engine.mirror().log, all(&engine).unwrap());
+    close(engine).await;
+    let (in_file, in_store) = (Some(Place::File), Some(Place::KeyStore));
+    for (choice, is_locked, place) in [
+        (Choice::KeyStore, true, in_file),
+        (Choice::Auto, false, in_file),
+        (Choice::KeyStore, false, in_store),
+        (Choice::KeyStore, false, in_store),
+        (Choice::Auto, false, in_store),
+        (Choice::File, false, in_file),
+        (Choice::File, true, in_file),
+    ] {
+        keys.0.lock().unwrap().is_locked = is_locked;
+        let engine = open(choice).unwrap();
+        assert_eq!((engine.key_place(), engine.mirror().log), (place, log), "{choice:?}");
+        assert_eq!(all(&engine).unwrap(), wanted, "{choice:?}");
+        close(engine).await;
+        assert_eq!(folder.path().join("key").exists(), place == in_file, "{choice:?}: one key, in one place");
+        assert_eq!(keys.0.lock().unwrap().keys.len(), usize::from(place == in_store), "{choice:?}");
+    }
 }
 
 #[tokio::test]

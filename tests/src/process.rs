@@ -41,6 +41,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Network namespace to live in, by its name.
     pub namespace: Option<String>,
+    /// A command that runs it, with its arguments: `setpriv` and the like, which become the program.
+    pub under: Vec<String>,
 }
 
 impl Options {
@@ -56,6 +58,7 @@ impl Options {
             arguments: Vec::new(),
             environment: Vec::new(),
             namespace: None,
+            under: Vec::new(),
         }
     }
 
@@ -71,11 +74,22 @@ impl Options {
         self
     }
 
+    /// The same under a command.
+    pub fn under(mut self, command: &[&str]) -> Self {
+        self.under = command.iter().map(|&part| part.to_owned()).collect();
+        self
+    }
+
     /// The command that serves `folder`.
     pub fn command(&self, folder: &Path) -> Command {
-        let mut command = match &self.namespace {
-            None => Command::new(binary()),
-            Some(namespace) => {
+        let mut command = match (&self.namespace, self.under.split_first()) {
+            (None, None) => Command::new(binary()),
+            (None, Some((first, more))) => {
+                let mut under = Command::new(first);
+                under.args(more).arg(binary());
+                under
+            }
+            (Some(namespace), _) => {
                 let mut enter = Command::new("nsenter");
                 enter.arg(format!("--net=/run/netns/{namespace}")).arg(binary());
                 enter

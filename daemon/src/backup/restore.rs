@@ -1,10 +1,12 @@
 //! A backup put in the place of a store.
 //!
 //! All of it is read and verified before anything is written, and again while it is written beside the old store. What
-//! was there is kept aside under another name, and the new store takes its place by one rename.
+//! was there is kept aside under another name, and the new store takes its place by one rename. A crash leaves the old
+//! store in its place, or the new one; what else it leaves of the way there is [swept](sweep) at the next start.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::file::Rows;
@@ -66,6 +68,7 @@ pub fn put(
     protection: &Protection,
     progress: &dyn Fn(u64),
 ) -> Result<Option<PathBuf>, BackupError> {
+    sweep(folder.path())?;
     let database = folder.path().join(DATABASE);
     let mut new = NewStore::beside(&database, protection)?;
     let written = each(from, path, progress, &mut |key, value| Ok(new.put(key, value)?));
@@ -82,6 +85,44 @@ pub fn put(
             Err(error)
         }
     }
+}
+
+/// Takes back what a restoring left that did not come to its end: the old store is still in its place then, and one file
+/// with what was to be kept of it. (Where there are no second names a copy is kept, which stays.)
+///
+/// # Errors
+/// When the system refuses.
+pub fn sweep(folder: &Path) -> Result<(), FileError> {
+    let store = folder.join(DATABASE);
+    for end in (1..MAX_ASIDE).map(ending) {
+        let aside = |name: &str| folder.join(format!("{name}.{end}"));
+        if aside(DATABASE).symlink_metadata().is_err() {
+            return Ok(());
+        }
+        if !is_one_file(&store, &aside(DATABASE)) {
+            continue;
+        }
+        if aside(BULK).exists() && folder.join(BULK).symlink_metadata().is_err() {
+            let back = std::fs::rename(aside(BULK), folder.join(BULK));
+            back.map_err(|error| FileError::io("move back", &aside(BULK), error))?;
+        }
+        remove(&aside(JOURNAL))?;
+        remove(&aside(DATABASE))?;
+        tracing::warn!(
+            "a restoring of a backup was cut off: the store that was to be replaced is still in its place"
+        );
+    }
+    Ok(())
+}
+
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let number = |path: &Path| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
+    number(one).is_some_and(|one| number(other) == Some(one))
+}
+
+/// What the name of something kept aside ends with.
+fn ending(number: u32) -> String {
+    format!("before-restore-{number}")
 }
 
 /// Whether there is a store that would be replaced.
@@ -128,7 +169,7 @@ fn keep_aside(folder: &Path) -> Result<Option<PathBuf>, BackupError> {
     if !is_occupied(folder) {
         return Ok(None);
     }
-    let free = (1..MAX_ASIDE).map(|number| format!("before-restore-{number}")).find(|end| {
+    let free = (1..MAX_ASIDE).map(ending).find(|end| {
         let is_free = |name: &str| folder.join(format!("{name}.{end}")).symlink_metadata().is_err();
         [DATABASE, JOURNAL, BULK].into_iter().all(is_free)
     });
@@ -156,9 +197,9 @@ fn link(from: &Path, to: &Path) -> Result<(), BackupError> {
     linked.map_err(|error| io_error("keep", from, error))
 }
 
-fn remove(path: &Path) -> Result<(), BackupError> {
+fn remove(path: &Path) -> Result<(), FileError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", path, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::io("remove", path, error)),
         _ => Ok(()),
     }
 }
@@ -169,4 +210,32 @@ fn unusable(path: &Path, reason: &str) -> BackupError {
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> BackupError {
     FileError::io(action, path, source).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_is_taken_back_and_what_was_kept_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path();
+        for name in [DATABASE, JOURNAL] {
+            std::fs::write(folder.join(name), name).unwrap();
+            // The first restoring came to its end, the second did not.
+            std::fs::write(folder.join(format!("{name}.before-restore-1")), "before").unwrap();
+        }
+        std::fs::create_dir(folder.join(BULK)).unwrap();
+        std::fs::write(folder.join(BULK).join("upload"), "rows").unwrap();
+        let aside = keep_aside(folder).unwrap().unwrap();
+        assert!(aside.ends_with("quire.redb.before-restore-2") && !folder.join(BULK).exists());
+        sweep(folder).unwrap();
+        sweep(folder).unwrap();
+        let mut left: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        let kept = ["quire.journal.before-restore-1", "quire.redb", "quire.redb.before-restore-1"];
+        assert_eq!(left, [&["bulk", "quire.journal"], &kept[..]].concat());
+        assert_eq!(std::fs::read(folder.join("bulk/upload")).unwrap(), b"rows");
+    }
 }

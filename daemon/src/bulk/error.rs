@@ -67,7 +67,7 @@ impl From<EngineError> for BulkError {
         match error {
             EngineError::Stopping | EngineError::Behind => BulkError::Busy,
             EngineError::Store(StoreError::Full(_)) => BulkError::Full,
-            EngineError::Store(StoreError::Database(_)) => BulkError::Busy,
+            EngineError::Store(StoreError::Database(_) | StoreError::ReadOnly(_)) => BulkError::Busy,
             other => BulkError::Failed(other.to_string()),
         }
     }

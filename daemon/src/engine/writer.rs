@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 
+use super::check::Check;
 use super::{Home, Shared};
 use crate::replica::{Batch, Committed, Opening, Pending, Replica, View};
 use crate::store::{Store, StoreError};
@@ -30,6 +31,8 @@ const SITTING: usize = 64;
 
 /// The writer.
 pub(super) struct Writer {
+    /// First, so that it lets go of the store before the others do.
+    check: Option<Check>,
     replica: Replica,
     shared: Arc<Shared>,
     home: Option<Home>,
@@ -40,7 +43,8 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(replica: Replica, shared: Arc<Shared>, home: Option<Home>, name: String) -> Writer {
-        Writer { replica, shared, home, name, lazy: Vec::new() }
+        let check = Check::of(&shared.store.read().unwrap_or_else(PoisonError::into_inner), &shared);
+        Writer { check, replica, shared, home, name, lazy: Vec::new() }
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -68,6 +72,10 @@ impl Writer {
 
     /// Does a group, and those that follow it closely; gives one that came and is to be done anew.
     fn sit(&mut self, commands: Vec<Command>, queue: &Receiver<Job>) -> Option<Group> {
+        if self.shared.condemned.get().is_some() {
+            // Whoever waits hears of the damage.
+            return None;
+        }
         if !self.replica.is_open() {
             self.reopen();
         }
@@ -79,18 +87,30 @@ impl Writer {
         let store = self.store();
         let (mut reactions, mut next) = (Vec::new(), None);
         let mut commands = VecDeque::from(commands);
-        let result = store.write(|rows| self.groups(rows, &mut commands, queue, &mut reactions, &mut next));
+        let mut is_begun = false;
+        let result = store.write(|rows| {
+            is_begun = true;
+            self.groups(rows, &mut commands, queue, &mut reactions, &mut next)
+        });
         // One more handle would keep a failed store locked when it is opened again.
         drop(store);
         match result {
             Ok(last) => {
                 self.shared.failing.store(false, Ordering::Release);
+                self.refuse_with(None);
                 self.show();
                 if let Some(last) = last {
                     self.deliver(last, reactions);
                 }
             }
-            Err(error) => self.fail(&error, reactions),
+            Err(error) => {
+                let is_anew = self.fail(&error, reactions);
+                if !is_begun && !is_anew {
+                    // It would end the same way again and again.
+                    self.refuse_with(Some(error));
+                    commands.clear();
+                }
+            }
         }
         if !commands.is_empty() {
             // What was not begun has nothing to do with what failed.
@@ -155,32 +175,43 @@ impl Writer {
     }
 
     /// Nothing of the group at hand was stored. The mirror is read again. The database must be opened again first
-    /// after an I/O error, its handle is dead; and when groups before it are in the journal alone.
-    fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) {
-        tracing::error!(%error, "a commit failed, nothing of it was acknowledged");
-        self.shared.failing.store(true, Ordering::Release);
+    /// after an I/O error, its handle is dead; and when groups before it are in the journal alone. True when it was.
+    fn fail(&mut self, error: &StoreError, reactions: Vec<Reaction>) -> bool {
+        // Once: whoever asks whether the store is usable again has it tried, perhaps many times a second.
+        match self.shared.failing.swap(true, Ordering::AcqRel) {
+            false => tracing::error!(%error, "a commit failed, nothing of it was acknowledged"),
+            true => tracing::debug!(%error, "commits still fail"),
+        }
         let unshown = self.shared.unshown.load(Ordering::Acquire);
         // Before anybody hears of it: who reads next waits for the store instead of meeting the dead one.
-        let is_dead = self.home.is_some() && (unshown || error.is_of_disk());
+        // One that takes no writes would not open either, and what is open can be read.
+        let is_dead = self.home.is_some() && (unshown || error.is_of_disk() && self.store().is_writable());
         self.shared.reopening.fetch_or(is_dead, Ordering::AcqRel);
         for react in reactions {
             react(Err(error));
         }
-        if unshown || error.is_of_disk() || self.replica.reload().is_err() {
+        let is_anew = is_dead || self.replica.reload().is_err();
+        if is_anew {
             self.reopen();
         }
         self.show();
+        is_anew
+    }
+
+    fn refuse_with(&self, why: Option<StoreError>) {
+        *self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     fn reopen(&mut self) {
         let Some(home) = &self.home else { return };
         // The old handle holds the file's lock; it goes when the last snapshot of it is dropped.
+        self.check = None;
         let placeholder = Store::with_backend(redb::backends::InMemoryBackend::new());
         let Ok(placeholder) = placeholder else { return };
         self.shared.reopening.store(true, Ordering::Release);
         *self.shared.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(placeholder);
         self.replica.release();
-        match Store::open_protected(&home.path, &home.protection) {
+        match Store::open_again(&home.path, &home.protection) {
             Ok(store) => {
                 let store = Arc::new(store);
                 let opening = Opening { name: &self.name, path: Some(&home.path) };

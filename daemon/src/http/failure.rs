@@ -39,7 +39,7 @@ fn status(error: &EngineError) -> StatusCode {
 fn store_status(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
-        StoreError::Database(_) => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Database(_) | StoreError::ReadOnly(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -106,6 +106,7 @@ mod tests {
         let cases = [
             (StoreError::Full(path()), 507),
             (StoreError::Database(path()), 503),
+            (StoreError::ReadOnly(path()), 503),
             (StoreError::Damaged(path()), 500),
         ];
         for (lost, wanted) in cases {

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{Opening, check_format, meta_key, read_meta};
 use crate::random;
 use crate::sealed::Secret;
-use crate::store::protection::Protection;
+use crate::store::protection::{Place, Protection};
 use crate::store::rewrite::NewStore;
 use crate::store::rows::{FORMAT, bytes, decode, meta};
 use crate::store::{Result, Store, StoreError};
@@ -92,8 +92,9 @@ pub(super) fn start(store: &Store, opening: &Opening<'_>) -> Result<Identity> {
 /// When it cannot be opened or written; then it is as it was.
 pub fn open_store(path: &Path, protection: &Protection) -> Result<Store> {
     NewStore::sweep(path)?;
-    let store = Store::open_protected(path, protection)?;
+    let mut store = Store::open_protected(path, protection)?;
     if store.rests_as_wanted(protection) {
+        move_key(&mut store, protection);
         return Ok(store);
     }
     let encrypted = protection.encrypt == Some(true);
@@ -108,6 +109,26 @@ pub fn open_store(path: &Path, protection: &Protection) -> Result<Store> {
     }
     tracing::info!(encrypted, "the store is written anew");
     Store::open_protected(path, protection)
+}
+
+/// Where that fails, the store is used as it is: its key is where it was.
+fn move_key(store: &mut Store, protection: &Protection) {
+    match store.move_key(protection) {
+        Ok(None) => {}
+        Ok(Some(from)) => {
+            let to = store.key_place().map(Place::word);
+            tracing::info!(
+                from = from.word(),
+                to,
+                "the key of the store is moved, since `encrypt_key` says so"
+            );
+        }
+        Err(error) => tracing::warn!(
+            %error,
+            "the key of the store is not where `encrypt_key` says, and cannot be moved: it stays where it is until \
+             a later start can move it"
+        ),
+    }
 }
 
 fn copy(store: &Store, path: &Path, new: &mut NewStore) -> Result<()> {

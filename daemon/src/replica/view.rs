@@ -50,6 +50,11 @@ impl View {
         self.rows().all_after(after, each)
     }
 
+    /// Looks at every row, see [`Reader::look_through`].
+    pub fn look_through(&self) -> Result<()> {
+        self.rows().look_through(&|| true).map(drop)
+    }
+
     /// What is known without the rows.
     pub fn mirror(&self) -> &Mirror {
         &self.mirror

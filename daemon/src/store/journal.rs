@@ -111,7 +111,7 @@ pub(super) enum Way {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nothing was written since the store was opened. The first write goes to the database: one that is opened
+    /// Nothing was written since the store was opened, or its file is gone. The first write goes to the database: one that is opened
     /// to be looked at writes a mark at its start, and should not pay for a file.
     Fresh,
     /// The file is made for the next small group.
@@ -158,6 +158,11 @@ impl Journal {
         if self.phase == Phase::InDoubt {
             let reason = "an earlier commit failed: the store must be opened again";
             return Err(StoreError::Database(reason.into()));
+        }
+        if self.phase == Phase::Ready && !self.disk.as_ref().is_some_and(|disk| disk.is_in_place()) {
+            // Entries without a name are found by no next start: the database takes over what they hold.
+            tracing::warn!("the store's journal was removed while it was in use; it is made anew");
+            self.phase = Phase::Fresh;
         }
         let mut entry = std::mem::take(&mut self.spare);
         entry.clear();
@@ -223,7 +228,7 @@ impl Journal {
 
     /// True when a synced commit of redb would make entries superfluous.
     pub(super) fn is_outstanding(&self) -> bool {
-        self.phase == Phase::Ready && self.end > 0
+        matches!(self.phase, Phase::Ready | Phase::Fresh) && self.end > 0
     }
 
     /// Ends it with its store: a file with nothing outstanding goes.

@@ -79,6 +79,9 @@ pub trait Keeper: Send + Sync {
     /// When that is not possible.
     fn keep(&self, name: KeyName, key: &Secret) -> Result<Place, KeyError>;
 
+    /// Whether a key may stay in this place, by what is wanted now.
+    fn may_stay(&self, place: Place) -> bool;
+
     /// Forgets a key that no store needs any more.
     ///
     /// # Errors
@@ -109,8 +112,13 @@ pub(super) struct Wrapped(Vec<u8>);
 impl Wrapped {
     /// A new data key, wrapped by a new key that is kept before this returns.
     pub(super) fn make(protection: &Protection) -> Result<(Wrapped, Secret)> {
-        let (data_key, wrapping): (Secret, Secret) =
-            (Zeroizing::new(random::bytes()), Zeroizing::new(random::bytes()));
+        let data_key: Secret = Zeroizing::new(random::bytes());
+        Ok((Wrapped::around(&data_key, protection)?, data_key))
+    }
+
+    /// A data key, wrapped by a new key that is kept before this returns.
+    pub(super) fn around(data_key: &Secret, protection: &Protection) -> Result<Wrapped> {
+        let wrapping: Secret = Zeroizing::new(random::bytes());
         let name = KeyName(random::bytes());
         let place = protection.keeper()?.keep(name, &wrapping).map_err(|error| {
             StoreError::Key(format!("`encrypt` is on, and its key cannot be kept: {error}"))
@@ -119,7 +127,7 @@ impl Wrapped {
         row.extend_from_slice(&name.0);
         let sealed = sealed::close(&sealed::cipher(&wrapping), &row, &data_key[..]);
         row.extend_from_slice(&sealed.unwrap_or_default());
-        Ok((Wrapped(row), data_key))
+        Ok(Wrapped(row))
     }
 
     /// A row as it was found.

@@ -36,6 +36,27 @@ impl Store {
         self.wrapped.as_ref().and_then(|wrapped| wrapped.place().ok())
     }
 
+    /// Moves the key of an encrypted store to where it is wanted: the data key is wrapped anew, and the old wrapping key
+    /// forgotten. Gives where it was, if it was moved. Who has a copy of the old key can still open copies of the file
+    /// that were made before.
+    ///
+    /// # Errors
+    /// When it cannot be kept there: it is then where it was.
+    pub fn move_key(&mut self, protection: &Protection) -> Result<Option<Place>> {
+        let Some(old) = &self.wrapped else { return Ok(None) };
+        let place = old.place()?;
+        if protection.keeper()?.may_stay(place) {
+            return Ok(None);
+        }
+        let new = Wrapped::around(&old.open(protection)?, protection)?;
+        self.put_wrapped(&new)?;
+        if let Err(error) = old.forget(protection) {
+            tracing::warn!(%error, "the key that the store had before could not be removed");
+        }
+        self.wrapped = Some(new);
+        Ok(Some(place))
+    }
+
     /// Every row as it was put, in the order of their keys.
     ///
     /// # Errors

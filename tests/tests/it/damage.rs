@@ -167,3 +167,51 @@ fn two_sigterms_under_load_lose_no_acknowledged_write() {
     }
     eprintln!("5 times two signals, {} acknowledged, none lost", taken.len());
 }
+
+/// S5: what a refused store says to do brings everything back that other devices have.
+#[test]
+fn a_damaged_store_is_refused_and_what_it_says_to_do_heals() {
+    let (mut desk, phone) = (Daemon::named("desk"), Daemon::named("phone"));
+    desk.pair_with(&phone);
+    let (early, late) = (guid(), guid());
+    let space = "account:3";
+    App::new(3, 1).sync(&desk, &[marking(&early)]);
+    let base = tempfile::tempdir().unwrap();
+    let (passphrase, backup) = (base.path().join("passphrase"), base.path().join("backup"));
+    std::fs::write(&passphrase, "a passphrase of a test").unwrap();
+    let data = desk.data();
+    let run = |what: &str, more: &[&str]| {
+        let mut quire = quire_tests::process::quire([what, "--passphrase-file"]);
+        let done = quire.arg(&passphrase).arg("--data-dir").arg(&data).args(more).arg(&backup).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    run("backup", &[]);
+    App::new(3, 2).sync(&desk, &[marking(&late)]);
+    desk.wait_in_step(&phone, space);
+    desk.stop();
+    let store = desk.data().join("quire.redb");
+    let mut bytes = std::fs::read(&store).unwrap();
+    // All but the page that says what kind of file it is.
+    bytes[4096..].iter_mut().for_each(|byte| *byte ^= 0x10);
+    let spoil = || std::fs::write(&store, &bytes).unwrap();
+    spoil();
+    let refused = Options::named("desk").command(&desk.data()).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("quire restore --replace") && said.contains("pair again"), "{said}");
+
+    run("restore", &["--replace"]);
+    desk.restart();
+    desk.wait_in_step(&phone, space);
+    check(&desk, &[early.clone(), late.clone()]);
+
+    desk.stop();
+    spoil();
+    std::fs::rename(&store, base.path().join("moved")).unwrap();
+    desk.restart();
+    assert!(desk.marking(&early).is_none(), "a new store, of a new device");
+    desk.pair_with(&phone);
+    desk.wait_in_step(&phone, space);
+    check(&desk, &[early, late]);
+}

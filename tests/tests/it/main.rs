@@ -40,5 +40,7 @@ mod netns;
 mod openapi;
 mod peers;
 mod restart;
+mod restore_crash;
 mod revocation;
+mod store_gone;
 mod synchronize;

@@ -1,8 +1,8 @@
 //! The file of the journal, beside the database.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -26,6 +26,9 @@ pub(in crate::store) trait Disk: Send {
 
     /// Waits until what was written is on disk.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// False when somebody else has removed or replaced it since it was made.
+    fn is_in_place(&self) -> bool;
 
     /// Removes it, where it is.
     fn remove(&mut self) -> io::Result<()>;
@@ -92,6 +95,13 @@ impl Disk for JournalFile {
             Some(_) => Ok(()),
             None => self.file()?.sync_data(),
         }
+    }
+
+    fn is_in_place(&self) -> bool {
+        let open = self.file.as_ref().and_then(|file| file.metadata().ok());
+        let named = self.path.symlink_metadata().ok();
+        let number = |about: Option<Metadata>| about.map(|about| (about.dev(), about.ino()));
+        number(open).is_some_and(|open| number(named) == Some(open))
     }
 
     fn remove(&mut self) -> io::Result<()> {

@@ -96,6 +96,10 @@ impl Inner {
 }
 
 impl Disk for Machine {
+    fn is_in_place(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, size: usize) -> io::Result<Vec<u8>> {
         let journal = self.journal();
         Ok(journal[..journal.len().min(size)].to_vec())
