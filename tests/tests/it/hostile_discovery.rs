@@ -23,7 +23,8 @@ const DOOR: u16 = 7471;
 /// A port of the attacked host that nobody should dial by its loopback address.
 const WITHIN: u16 = 7999;
 
-/// Instances of the flood, here and when `QUIRE_LONG` is set.
+/// Instances of the flood, here and when `QUIRE_LONG` is set: those take some minutes, as the attacked host is slow to take
+/// them.
 const FORGED: [u32; 2] = [20_000, 250_000];
 
 /// Doors of the attacker's. With one alone all that it says of a peer would be the same news.
