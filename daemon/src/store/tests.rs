@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::keys::{Key, Kind};
+use super::opening::builder;
+use super::protection::Protection;
 use super::*;
 
 fn put(store: &Store, rows: &[(&[u8], &[u8])]) {
