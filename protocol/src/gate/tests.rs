@@ -4,6 +4,7 @@ use automerge::{AutoCommit, ExpandedChange};
 use super::*;
 use automerge::{ActorId, ROOT};
 
+use crate::change::Draft;
 use crate::document::{Base, Edit, Life, creation, load, seed};
 
 const ID: DocId = DocId([0xd0; 16]);
@@ -130,7 +131,7 @@ fn an_actor_s_changes_follow_each_other() {
     };
     let other = Incarnation([8; 16]);
     let first = begun.write(ID, other, Base::Present, &edit("blue")).unwrap().changes.remove(0).1;
-    let second = crate::change::Change::make(crate::change::Draft {
+    let second = Change::make(Draft {
         actor: Actor::from(other.0),
         seq: 2,
         start_op: made.max_op() + 1,

@@ -2,7 +2,6 @@ use super::*;
 use crate::id::DocId;
 use crate::identity::DeviceKey;
 use crate::limits::{MAX_ANSWERS, MAX_RECOUNT};
-use crate::message::ShortHead;
 use crate::message::{Heads, Place, ShortHead};
 use crate::record::{RULES, Record, RecordKind, chain_start};
 
