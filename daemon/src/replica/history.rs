@@ -92,6 +92,9 @@ impl View {
     }
 }
 
+/// The documented members at a state, and whether the item was removed then.
+type State = (Map<String, Value>, bool);
+
 /// What an item said at its versions. Versions build on each other, so most states are asked for twice.
 struct Said<'a> {
     view: &'a View,
@@ -99,7 +102,7 @@ struct Said<'a> {
     row: &'a DocRow,
     doc: DocId,
     document: Document,
-    known: VecDeque<(Vec<ChangeId>, (Map<String, Value>, bool))>,
+    known: VecDeque<(Vec<ChangeId>, State)>,
 }
 
 impl Said<'_> {
@@ -122,7 +125,7 @@ impl Said<'_> {
         })
     }
 
-    fn members(&mut self, at: Vec<ChangeId>) -> Result<(Map<String, Value>, bool)> {
+    fn members(&mut self, at: Vec<ChangeId>) -> Result<State> {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == at) {
             return Ok(known.clone());
         }
